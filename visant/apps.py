@@ -1,0 +1,7 @@
+from django.apps import AppConfig
+
+
+class VisantConfig(AppConfig):
+    """The project itself: its commands (serve, demo, scheduler) and the tests across apps."""
+
+    name = "visant"

@@ -1,0 +1,79 @@
+"""Reading the environment, strictly: a wrong value stops the start with a sentence."""
+
+import difflib
+import secrets
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from django.core.exceptions import ImproperlyConfigured
+from environs import Env
+
+PREFIX = "VISANT_"
+# The camera client and the tests have variables of their own, which may stand in the same environment.
+FOREIGN_PREFIXES = ("VISANT_CAMERA_", "VISANT_TEST_")
+
+
+def refuse_unknown(environ: Mapping[str, str], known: Iterable[str]) -> None:
+    """Refuse a variable that begins like ours but that nothing reads: it is a slip of the pen."""
+    known = sorted(name for name in known if name.startswith(PREFIX))
+    for name in sorted(environ):
+        if not name.startswith(PREFIX) or name.startswith(FOREIGN_PREFIXES) or name in known:
+            continue
+        close = difflib.get_close_matches(name, known, n=1)
+        hint = f"did you mean {close[0]}?" if close else f"allowed are {', '.join(known)}."
+        raise ImproperlyConfigured(f"{name} is not a variable of Visant: {hint}")
+
+
+def read_secret(env: Env, name: str, *, made_in: Path) -> str:
+    """Return the secret ``name``: from ``NAME``, from the file ``NAME_FILE``, else made once in ``made_in``."""
+    value: str = env.str(name, "")
+    file: str = env.str(f"{name}_FILE", "")
+    if value and file:
+        raise ImproperlyConfigured(f"{name} and {name}_FILE are both set: set one of them.")
+    if value:
+        return value
+    if file:
+        return _read_file(Path(file), name=f"{name}_FILE")
+    if not made_in.exists():
+        _make_file(made_in)
+    return _read_file(made_in, name=f"{name}_FILE")
+
+
+def parse_peppers(text: str) -> dict[int, bytes]:
+    """Return the peppers of key digests by their id, the one for new keys last.
+
+    ``text`` is one secret (its id is 1), or ``1:secret,2:secret`` while one replaces another.
+    """
+    if ":" not in text:
+        return {1: text.encode()}
+    peppers = {}
+    for pair in text.split(","):
+        number, _, secret = pair.partition(":")
+        if not number.strip().isdecimal() or not secret.strip():
+            raise ImproperlyConfigured("VISANT_KEY_PEPPERS must be like 1:secret,2:secret.")
+        peppers[int(number)] = secret.strip().encode()
+    return peppers
+
+
+def _read_file(path: Path, *, name: str) -> str:
+    try:
+        value = path.read_text().strip()
+    except OSError as error:
+        raise ImproperlyConfigured(f"{name}: {path} cannot be read ({error.strerror}).") from error
+    if not value:
+        raise ImproperlyConfigured(f"{name}: {path} is empty; it must hold the secret.")
+    return value
+
+
+def _make_file(path: Path) -> None:
+    """Write a new secret that only its owner may read. Of two processes that start at once, one wins."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    draft.touch(mode=0o600)
+    draft.write_text(secrets.token_urlsafe(50) + "\n")
+    try:
+        path.hardlink_to(draft)
+    except FileExistsError:
+        pass  # the other process was first; both now read its secret
+    finally:
+        draft.unlink()

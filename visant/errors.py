@@ -1,0 +1,169 @@
+"""From what went wrong to HTTP, once for all doors: ``application/problem+json`` (RFC 9457)."""
+
+import json
+import logging
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from django.core.exceptions import PermissionDenied, SuspiciousOperation
+from django.db import InterfaceError, OperationalError
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import render
+from psycopg_pool import PoolTimeout
+from rest_framework import exceptions as drf
+
+from orgs import errors
+
+logger = logging.getLogger(__name__)
+
+# The first class that fits gives the status.
+STATUSES: list[tuple[type[errors.DomainError], int]] = [
+    (errors.NotAuthenticated, 401),
+    (errors.NotAllowed, 403),
+    (errors.NotThere, 404),
+    (errors.Conflict, 409),
+    (errors.TooLarge, 413),
+    (errors.UnsupportedType, 415),
+    (errors.Invalid, 400),
+    (errors.LimitReached, 409),
+    (errors.Unavailable, 503),
+]
+DATABASE_DOWN = (OperationalError, InterfaceError, PoolTimeout)
+RETRY_AFTER_SECONDS = 5
+FINAL = {"retryable": False, "keep_local": False}
+TITLES = {
+    400: "Bad request",
+    401: "Not authenticated",
+    403: "Not allowed",
+    404: "Not found",
+    405: "Method not allowed",
+    406: "Not acceptable",
+    409: "Conflict",
+    413: "Too large",
+    415: "Unsupported type",
+    429: "Too many requests",
+    500: "Internal error",
+    503: "Unavailable",
+}
+
+
+def problem(
+    status: int, code: str, detail: str, *, retryable: bool, keep_local: bool, retry_after: int | None = None
+) -> JsonResponse:
+    """Return the answer. ``retryable``: the same request may succeed later; ``keep_local``: hold the picture."""
+    body = {
+        "type": f"urn:visant:problem:{code}",
+        "title": TITLES.get(status, "Error"),
+        "status": status,
+        "detail": detail,
+        "code": code,
+        "retryable": retryable,
+        "keep_local": keep_local,
+    }
+    response = JsonResponse(body, status=status, content_type="application/problem+json")
+    if status in (429, 503):
+        response["Retry-After"] = str(retry_after or RETRY_AFTER_SECONDS)
+    if status == 401:
+        response["WWW-Authenticate"] = 'Bearer realm="Visant", Basic realm="Visant"'
+    return response
+
+
+def problem_response(error: Exception, context: Mapping[str, Any] | None = None) -> HttpResponse | None:
+    """DRF's exception handler. None (a bug) is raised on, and becomes a 500."""
+    if isinstance(error, errors.DomainError):
+        return _of_domain_error(error)
+    if isinstance(error, DATABASE_DOWN):
+        return database_down(error)
+    if isinstance(error, Http404):
+        return problem(404, "not_found", "Not found.", retryable=False, keep_local=False)
+    if isinstance(error, PermissionDenied):
+        return problem(403, "not_allowed", str(error), retryable=False, keep_local=True)
+    if isinstance(error, SuspiciousOperation):
+        return problem(400, "bad_request", str(error), retryable=False, keep_local=False)
+    if isinstance(error, drf.APIException):
+        return _of_drf_error(error)
+    return None
+
+
+def database_down(error: Exception) -> JsonResponse:
+    logger.error("The database did not answer: %s", error)
+    detail = "The database is down or busy; try again."
+    return problem(503, "database_unavailable", detail, retryable=True, keep_local=True)
+
+
+def _of_domain_error(error: errors.DomainError) -> JsonResponse:
+    status = next(status for kind, status in STATUSES if isinstance(error, kind))
+    return problem(status, error.code, str(error), retryable=error.retryable, keep_local=error.keep_local)
+
+
+def _of_drf_error(error: drf.APIException) -> JsonResponse:
+    busy = error.status_code in (429, 503)
+    wait = getattr(error, "wait", None)
+    return problem(
+        error.status_code,
+        error.default_code,
+        " ".join(_sentences(error.detail)),
+        retryable=busy,
+        keep_local=busy or error.status_code in (401, 403),
+        retry_after=int(wait) + 1 if wait else None,
+    )
+
+
+def _sentences(detail: Any) -> Iterator[str]:
+    """Flatten DRF's nested details into sentences that name the field."""
+    if isinstance(detail, Mapping):
+        for field, inner in detail.items():
+            for sentence in _sentences(inner):
+                yield sentence if field == "non_field_errors" else f"{field}: {sentence}"
+    elif isinstance(detail, list):
+        for inner in detail:
+            yield from _sentences(inner)
+    else:
+        yield str(detail)
+
+
+class RefusalMiddleware:
+    """Answers what a page's view raised: a refusal with its status, a database that is down with 503."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return self.get_response(request)
+
+    def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
+        if isinstance(error, errors.DomainError | DATABASE_DOWN):
+            return error_page(request, problem_response(error))
+        return None
+
+
+def error_page(request: HttpRequest, answer: HttpResponse | None) -> HttpResponse:
+    """Show a problem to a person; programs under ``/v1`` get it as it is."""
+    if answer is None:
+        detail = "Something went wrong here; it was logged."
+        answer = problem(500, "internal_error", detail, retryable=True, keep_local=True)
+    if request.path.startswith("/v1/"):
+        return answer
+    page = render(request, "error.html", {"problem": json.loads(answer.content)}, status=answer.status_code)
+    if "Retry-After" in answer:
+        page["Retry-After"] = answer["Retry-After"]
+    return page
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    return error_page(request, problem(400, "bad_request", "The request is malformed.", **FINAL))
+
+
+def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponse:
+    return error_page(request, problem_response(PermissionDenied(str(exception) or "You may not do this.")))
+
+
+def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    return error_page(request, problem(404, "not_found", "There is nothing here.", **FINAL))
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    """Whatever was raised where no view could catch it, as by a middleware that needs the database."""
+    error = sys.exc_info()[1]
+    return error_page(request, problem_response(error) if isinstance(error, Exception) else None)

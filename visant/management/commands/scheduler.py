@@ -1,0 +1,52 @@
+import logging
+import signal
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand
+from django.db import DatabaseError, close_old_connections
+from django.utils.module_loading import import_string
+
+from visant.errors import DATABASE_DOWN
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass
+class Job:
+    """Something to call every ``interval`` seconds; ``due`` is on the monotonic clock."""
+
+    name: str
+    run: Callable[[], object]
+    interval: float
+    due: float = 0.0
+
+
+class Command(BaseCommand):
+    help = "Call what is due, again and again (SCHEDULE in the settings). Several may run at once."
+
+    def handle(self, **options: Any) -> None:
+        stop = threading.Event()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda *_: stop.set())
+        jobs = [Job(name, import_string(name), seconds) for name, seconds in settings.SCHEDULE.items()]
+        while not stop.is_set():
+            for job in jobs:
+                run_if_due(job, time.monotonic())
+            stop.wait(max(0.0, min(job.due for job in jobs) - time.monotonic()))
+
+
+def run_if_due(job: Job, now: float) -> None:
+    """Run the job when its time has come. An outage is logged and the job tried again at its next turn."""
+    if job.due > now:
+        return
+    job.due = now + job.interval
+    close_old_connections()
+    try:
+        job.run()
+    except (DatabaseError, OSError, *DATABASE_DOWN):
+        logger.exception("%s failed; it is tried again in %s s", job.name, job.interval)

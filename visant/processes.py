@@ -1,0 +1,125 @@
+"""The processes of a running Visant, and the supervisor that keeps them up.
+
+supervisord starts again what dies, as workers do while their database restarts; on SIGINT or SIGTERM it stops
+all of them within ten seconds.
+"""
+
+import configparser
+import os
+import shlex
+import socket
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from django.conf import settings
+from django.core.management import CommandError, call_command
+from django.db import connection
+from django.db.migrations.executor import MigrationExecutor
+
+# Told to stop, a program may finish what it is at for this long; then it is killed, and nothing is lost by it.
+STOP_SECONDS = 7
+# With these many retries, one a second and then rarer, an outage of a day is outlived.
+RETRIES = 100_000
+POLL_SECONDS = 0.2
+
+
+class Program(NamedTuple):
+    name: str
+    command: Sequence[str]
+    copies: int = 1
+
+
+def programs() -> list[Program]:
+    """Web server, workers and scheduler, as production runs them on one host."""
+    manage = [sys.executable, str(settings.BASE_DIR / "manage.py")]
+    worker = [*manage, "db_worker", "--interval", str(POLL_SECONDS), "--no-reload", "--verbosity", "0"]
+    return [
+        Program("web", web_command()),
+        Program("worker", worker, copies=settings.VISANT_WORKERS),
+        Program("scheduler", [*manage, "scheduler"]),
+    ]
+
+
+def web_command() -> list[str]:
+    options = {
+        "--interface": "wsgi",
+        "--host": settings.VISANT_HOST,
+        "--port": settings.PORT,
+        "--workers": settings.WEB_PROCESSES,
+        "--blocking-threads": settings.VISANT_WEB_THREADS,
+        "--workers-kill-timeout": STOP_SECONDS - 2,
+        "--log-level": "warning",
+    }
+    flags = [text for name, value in options.items() for text in (name, str(value))]
+    return [sys.executable, "-m", "granian", *flags, "--respawn-failed-workers", "visant.wsgi:application"]
+
+
+def prepare(*, migrate: bool) -> None:
+    """See that the port is free, the schema is ours and the static files are in place; else a CommandError."""
+    _refuse_taken_port()
+    if migrate:
+        call_command("migrate", verbosity=0)
+    else:
+        _refuse_other_schema()
+    call_command("collectstatic", interactive=False, verbosity=0)
+
+
+def supervise(wanted: Sequence[Program]) -> None:
+    """Become the supervisor of these programs. Does not return."""
+    path = Path(settings.VISANT_VAR) / "supervisord.conf"
+    with path.open("w") as file:
+        _configuration(wanted).write(file)
+    sys.stdout.flush()
+    os.chdir(settings.BASE_DIR)
+    os.execv(sys.executable, [sys.executable, "-m", "supervisor.supervisord", "-c", str(path)])  # noqa: S606
+
+
+def _configuration(wanted: Sequence[Program]) -> configparser.RawConfigParser:
+    configuration = configparser.RawConfigParser()
+    configuration["supervisord"] = {
+        "nodaemon": "true",
+        "logfile": "/dev/null",
+        "logfile_maxbytes": "0",
+        "pidfile": str(Path(settings.VISANT_VAR) / "supervisord.pid"),
+        "user": str(os.getuid()),
+    }
+    for program in wanted:
+        configuration[f"program:{program.name}"] = {
+            "command": shlex.join(program.command).replace("%", "%%"),
+            "numprocs": str(program.copies),
+            "process_name": "%(program_name)s-%(process_num)d",
+            "autorestart": "true",
+            "startretries": str(RETRIES),
+            "stopwaitsecs": str(STOP_SECONDS),
+            "stopasgroup": "false",
+            "killasgroup": "true",
+            "redirect_stderr": "true",
+            "stdout_logfile": "/dev/fd/1",
+            "stdout_logfile_maxbytes": "0",
+        }
+    return configuration
+
+
+def _refuse_taken_port() -> None:
+    family = socket.AF_INET6 if ":" in settings.VISANT_HOST else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((settings.VISANT_HOST, settings.PORT))
+        except OSError as error:
+            raise CommandError(
+                f"Cannot listen on {settings.VISANT_HOST} port {settings.PORT} ({error.strerror}). "
+                "Set PORT to a free one."
+            ) from error
+
+
+def _refuse_other_schema() -> None:
+    executor = MigrationExecutor(connection)
+    pending = executor.migration_plan(executor.loader.graph.leaf_nodes())
+    if pending:
+        raise CommandError(
+            f"The database lacks {len(pending)} migrations (the next is {pending[0][0]}). "
+            "Run manage.py migrate, or start with VISANT_MIGRATE=1."
+        )
