@@ -1,0 +1,62 @@
+"""What a rule can answer when it says no.
+
+A service raises a subclass with its own ``code`` and a sentence for people; ``visant/errors.py`` turns the
+class into an HTTP status, once for all doors.
+"""
+
+
+class DomainError(Exception):
+    """A refusal. ``str(error)`` is the sentence for people, ``code`` the word for programs."""
+
+    code = "refused"
+    # May the same request succeed later, and must a camera hold on to its picture until then?
+    retryable = False
+    keep_local = False
+
+
+class Invalid(DomainError):
+    """What was sent cannot be understood or taken."""
+
+    code = "invalid"
+
+
+class TooLarge(Invalid):
+    code = "too_large"
+
+
+class UnsupportedType(Invalid):
+    code = "unsupported_type"
+
+
+class NotAuthenticated(DomainError):
+    """Nobody we know. The picture is not at fault: the camera keeps it until its key is mended."""
+
+    code = "not_authenticated"
+    keep_local = True
+
+
+class NotAllowed(DomainError):
+    code = "not_allowed"
+    keep_local = True
+
+
+class NotThere(DomainError):
+    """Not there, or not yours: one answer for both."""
+
+    code = "not_found"
+
+
+class Conflict(DomainError):
+    code = "conflict"
+
+
+class LimitReached(DomainError):
+    code = "limit_reached"
+
+
+class Unavailable(DomainError):
+    """Something we depend on is down or full; the same request will succeed later."""
+
+    code = "unavailable"
+    retryable = True
+    keep_local = True

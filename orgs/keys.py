@@ -1,0 +1,76 @@
+"""Secret keys that machines carry: ``vis_<kind>_<prefix>_<secret><checksum>``.
+
+The prefix finds the row; the whole key is compared by a keyed digest (HMAC-SHA256), so that a stolen database
+opens nothing. The checksum (CRC-32, as in GitHub's tokens) tells a mistyped key, and lets secret scanners
+know a real one.
+"""
+
+import binascii
+import hashlib
+import hmac
+import re
+import secrets
+import string
+from typing import NamedTuple
+
+from django.conf import settings
+
+ALPHABET = string.digits + string.ascii_letters
+PREFIX_LENGTH = 10
+SECRET_LENGTH = 32  # 190 bits
+CHECKSUM_LENGTH = 6  # 62^6 holds a CRC-32
+_SHAPE = re.compile(
+    rf"vis_(?P<kind>[a-z]+)_(?P<prefix>[0-9A-Za-z]{{{PREFIX_LENGTH}}})"
+    rf"_(?P<rest>[0-9A-Za-z]{{{SECRET_LENGTH + CHECKSUM_LENGTH}}})"
+)
+
+
+class NewKey(NamedTuple):
+    """A key just made. ``text`` is shown once; the other three are stored."""
+
+    text: str
+    prefix: str
+    digest: str
+    pepper_id: int
+
+
+def make_key(kind: str) -> NewKey:
+    """Return a new key of ``kind`` (``dev``, ``usr``), digested with the newest pepper."""
+    prefix = _random(PREFIX_LENGTH)
+    body = f"vis_{kind}_{prefix}_{_random(SECRET_LENGTH)}"
+    text = body + _checksum(body)
+    pepper_id = list(settings.VISANT_KEY_PEPPERS)[-1]
+    return NewKey(text, prefix, _digest(text, pepper_id), pepper_id)
+
+
+def prefix_of(text: str, kind: str) -> str | None:
+    """Return the prefix of a well-formed key of ``kind``, or None: mistyped, cut off, or no key at all."""
+    match = _SHAPE.fullmatch(text)
+    if match is None or match["kind"] != kind:
+        return None
+    body, checksum = text[:-CHECKSUM_LENGTH], text[-CHECKSUM_LENGTH:]
+    return match["prefix"] if hmac.compare_digest(checksum, _checksum(body)) else None
+
+
+def matches(text: str, *, digest: str, pepper_id: int) -> bool:
+    """Compare in constant time. A key whose pepper was taken out of the configuration matches nothing."""
+    if pepper_id not in settings.VISANT_KEY_PEPPERS:
+        return False
+    return hmac.compare_digest(_digest(text, pepper_id), digest)
+
+
+def _digest(text: str, pepper_id: int) -> str:
+    return hmac.new(settings.VISANT_KEY_PEPPERS[pepper_id], text.encode(), hashlib.sha256).hexdigest()
+
+
+def _checksum(body: str) -> str:
+    number = binascii.crc32(body.encode())
+    digits = ""
+    for _ in range(CHECKSUM_LENGTH):
+        number, index = divmod(number, len(ALPHABET))
+        digits = ALPHABET[index] + digits
+    return digits
+
+
+def _random(length: int) -> str:
+    return "".join(secrets.choice(ALPHABET) for _ in range(length))
