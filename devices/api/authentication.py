@@ -1,0 +1,62 @@
+"""How a camera shows its key: Bearer, ``X-API-Key``, or HTTP Basic with the device's id as the name."""
+
+import base64
+import binascii
+
+from rest_framework.authentication import BaseAuthentication
+from rest_framework.request import Request
+
+from devices.models import Device, DeviceKey
+from devices.services import KeyUnknown, authenticate_device
+from orgs.errors import NotAllowed, NotAuthenticated
+
+
+class KeyMissing(NotAuthenticated):
+    code = "key_missing"
+
+
+class NotThisDevice(NotAllowed):
+    code = "not_this_device"
+
+
+class DeviceKeyAuthentication(BaseAuthentication):
+    """``request.user`` is the :class:`~devices.models.Device`, ``request.auth`` its key."""
+
+    def authenticate(self, request: Request) -> tuple[Device, DeviceKey]:
+        named, text = _shown_key(request)
+        key = authenticate_device(text=text, ip=request.META.get("REMOTE_ADDR") or None)
+        if named is not None:
+            refuse_other_device(key.device, named)
+        return key.device, key
+
+    def authenticate_header(self, request: Request) -> str:
+        return 'Bearer realm="Visant", Basic realm="Visant"'
+
+
+def refuse_other_device(device: Device, named: str) -> None:
+    """A device id in a path, a body or a login must be the one the key names."""
+    if named.strip().lower() != str(device.pk):
+        raise NotThisDevice("The key belongs to another camera than the one named.")
+
+
+def _shown_key(request: Request) -> tuple[str | None, str]:
+    """Return the device id that was named, if any, and the key."""
+    scheme, _, rest = request.META.get("HTTP_AUTHORIZATION", "").partition(" ")
+    if scheme.lower() == "bearer":
+        return None, rest.strip()
+    if scheme.lower() == "basic":
+        return _basic(rest.strip())
+    text = request.META.get("HTTP_X_API_KEY", "").strip()
+    if not text:
+        raise KeyMissing("Show the camera's key: Authorization: Bearer …, X-API-Key, or HTTP Basic.")
+    return None, text
+
+
+def _basic(encoded: str) -> tuple[str, str]:
+    try:
+        named, colon, text = base64.b64decode(encoded, validate=True).decode().partition(":")
+    except (binascii.Error, UnicodeDecodeError) as error:
+        raise KeyUnknown("The Basic login is not base64 of id:key.") from error
+    if not colon:
+        raise KeyUnknown("The Basic login must be the device's id and its key.")
+    return named, text

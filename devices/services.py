@@ -1,0 +1,105 @@
+"""Cameras and their keys: every change to them."""
+
+from datetime import datetime, timedelta
+
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.utils import timezone
+
+from devices.models import Device, DeviceKey, DeviceStatus
+from orgs.errors import Invalid, LimitReached, NotAuthenticated
+from orgs.keys import make_key, matches, prefix_of
+from orgs.models import Organization
+
+# A camera's sightings are written at most this often, so that presence costs next to nothing.
+SIGHTING_INTERVAL = timedelta(minutes=1)
+
+
+class InvalidDevice(Invalid):
+    code = "invalid_device"
+
+
+class TooManyDevices(LimitReached):
+    code = "too_many_devices"
+
+
+class KeyUnknown(NotAuthenticated):
+    code = "key_unknown"
+
+
+class KeyRevoked(NotAuthenticated):
+    code = "key_revoked"
+
+
+class KeyExpired(NotAuthenticated):
+    code = "key_expired"
+
+
+@transaction.atomic
+def add_device(*, org: Organization, name: str) -> tuple[Device, str]:
+    """Register a camera and return it with its first key, which is shown this once."""
+    # Lock the organization, so that two requests cannot both take the last place.
+    org = Organization.objects.select_for_update().get(pk=org.pk)
+    if org.device_limit is not None and org.devices.count() >= org.device_limit:
+        raise TooManyDevices(f"Your plan covers {org.device_limit} cameras.")
+    device = Device(org=org, name=name.strip())
+    _validate(device)
+    device.save(force_insert=True)
+    DeviceStatus.unscoped.create(device=device, org=org)
+    return device, issue_key(device=device)[1]
+
+
+def rename_device(*, device: Device, name: str) -> None:
+    device.name = name.strip()
+    _validate(device)
+    device.save(update_fields=["name"])
+
+
+def issue_key(*, device: Device, expires_at: datetime | None = None) -> tuple[DeviceKey, str]:
+    """Make one more key for the camera. Its text is returned this once and kept nowhere."""
+    new = make_key("dev")
+    key = device.keys.create(
+        org_id=device.org_id,
+        prefix=new.prefix,
+        digest=new.digest,
+        pepper_id=new.pepper_id,
+        expires_at=expires_at,
+    )
+    return key, new.text
+
+
+def revoke_key(*, key: DeviceKey) -> None:
+    """End a key at once. Revoking it again changes nothing."""
+    DeviceKey.unscoped.filter(pk=key.pk, revoked_at=None).update(revoked_at=timezone.now())
+    key.refresh_from_db(fields=["revoked_at"])
+
+
+def authenticate_device(*, text: str, ip: str | None) -> DeviceKey:
+    """Return the key of that text with its device, and note that it was used. One query, rarely three.
+
+    Raises :class:`KeyUnknown`, :class:`KeyRevoked` or :class:`KeyExpired`.
+    """
+    prefix = prefix_of(text, "dev")
+    key = DeviceKey.unscoped.select_related("device").filter(prefix=prefix).first() if prefix else None
+    if key is None or not matches(text, digest=key.digest, pepper_id=key.pepper_id):
+        raise KeyUnknown("This key opens nothing here. Was it copied whole?")
+    if key.revoked_at is not None:
+        raise KeyRevoked("This key was revoked. Give the camera a new one.")
+    now = timezone.now()
+    if key.is_expired_at(now):
+        raise KeyExpired("This key has expired. Give the camera a new one.")
+    if key.last_used_at is None or now - key.last_used_at >= SIGHTING_INTERVAL:
+        _note_sighting(key, at=now, ip=ip)
+    return key
+
+
+def _note_sighting(key: DeviceKey, *, at: datetime, ip: str | None) -> None:
+    DeviceKey.unscoped.filter(pk=key.pk).update(last_used_at=at, last_used_from=ip)
+    DeviceStatus.unscoped.filter(device_id=key.device_id).update(last_seen_at=at, last_seen_from=ip)
+
+
+def _validate(device: Device) -> None:
+    try:
+        device.full_clean()
+    except ValidationError as error:
+        raise InvalidDevice(" ".join(error.messages)) from error
