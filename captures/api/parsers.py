@@ -1,0 +1,117 @@
+"""The three bodies a picture comes in. Each parser returns the same fields, the picture's bytes as ``image``."""
+
+import base64
+import binascii
+import json
+from collections.abc import Mapping
+from typing import IO, Any, cast
+
+from django.conf import settings
+from django.core.files.uploadedfile import UploadedFile
+from rest_framework.parsers import BaseParser, MultiPartParser
+from rest_framework.request import Request
+
+from orgs.errors import Invalid, TooLarge
+
+FIELDS = ("device_id", "record_id", "captured_at", "trigger_label", "trigger_id", "metadata")
+# What may stand around the picture in a form or in JSON.
+ENVELOPE = 256 * 1024
+
+
+class TooManyBytes(TooLarge):
+    code = "too_many_bytes"
+
+
+class LengthRequired(Invalid):
+    code = "length_required"
+
+
+class RawPictureParser(BaseParser):
+    """The picture itself as the body; the fields in the query or in ``X-Visant-*`` headers."""
+
+    media_type = "image/*"
+
+    def parse(
+        self, stream: IO[Any], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
+    ) -> dict[str, Any]:
+        request = _request(parser_context)
+        refuse_large_body(request, picture_limit())
+        return {**fields_beside_body(request), "image": stream.read()}
+
+
+class FormPictureParser(BaseParser):
+    """``multipart/form-data``: the picture as ``image`` (or whichever single file there is)."""
+
+    media_type = "multipart/form-data"
+
+    def parse(
+        self, stream: IO[Any], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
+    ) -> dict[str, Any]:
+        request = _request(parser_context)
+        refuse_large_body(request, picture_limit() + ENVELOPE)
+        form = MultiPartParser().parse(stream, media_type, parser_context)
+        fields = {name: form.data[name] for name in FIELDS if name in form.data}
+        file = form.files.get("image", next(iter(form.files.values()), None))
+        if not isinstance(file, UploadedFile):
+            raise Invalid("The form holds no file; send the picture as the file named image.")
+        return {**fields_beside_body(request), **fields, "image": file.read()}
+
+
+class JSONPictureParser(BaseParser):
+    """JSON with the picture as ``image_base64``."""
+
+    media_type = "application/json"
+
+    def parse(
+        self, stream: IO[Any], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
+    ) -> dict[str, Any]:
+        request = _request(parser_context)
+        refuse_large_body(request, picture_limit() * 4 // 3 + ENVELOPE)
+        try:
+            body = json.loads(stream.read())
+        except (ValueError, RecursionError) as error:
+            raise Invalid(f"The body is not JSON ({error}).") from error
+        if not isinstance(body, dict):
+            raise Invalid("The body must be a JSON object.")
+        fields = {name: body[name] for name in FIELDS if body.get(name) is not None}
+        return {**fields_beside_body(request), **fields, "image": _decode(body.get("image_base64"))}
+
+
+def picture_limit() -> int:
+    """The largest picture that is taken, in bytes."""
+    return settings.VISANT_MAX_PICTURE_MB * 1024 * 1024
+
+
+def fields_beside_body(request: Request) -> dict[str, str]:
+    """The fields given in headers and in the query, which wins."""
+    fields = {}
+    for name in FIELDS:
+        header = request.META.get(f"HTTP_X_VISANT_{name.upper()}")
+        value = request.query_params.get(name, header)
+        if value is not None:
+            fields[name] = value
+    return fields
+
+
+def refuse_large_body(request: Request, limit: int) -> None:
+    """Refuse by the announced length, before a byte is read."""
+    length = request.META.get("CONTENT_LENGTH") or ""
+    if not length and request.META.get("HTTP_TRANSFER_ENCODING"):
+        raise LengthRequired("Send the body with a Content-Length, not in chunks.")
+    if length.isdecimal() and int(length) > limit:
+        raise TooManyBytes(f"A picture may have up to {settings.VISANT_MAX_PICTURE_MB} MB.")
+
+
+def _decode(text: object) -> bytes:
+    if not isinstance(text, str) or not text:
+        raise Invalid("image_base64 must hold the picture in base64.")
+    if text.startswith("data:"):
+        text = text.partition(",")[2]
+    try:
+        return base64.b64decode("".join(text.split()), validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise Invalid(f"image_base64 is not base64 ({error}).") from error
+
+
+def _request(parser_context: Mapping[str, Any] | None) -> Request:
+    return cast(Request, (parser_context or {})["request"])

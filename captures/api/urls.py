@@ -1,0 +1,11 @@
+from django.urls import path
+
+from captures.api import views
+
+urlpatterns = [
+    path("captures", views.CaptureList.as_view(), name="api-captures"),
+    path("captures/<str:name>", views.CaptureDetail.as_view(), name="api-capture"),
+    path("captures/<str:name>/status", views.CaptureStatus.as_view(), name="api-capture-status"),
+    path("captures/<str:name>/image", views.CaptureImage.as_view(), name="api-capture-image"),
+    path("captures/<str:name>/thumbnail", views.CaptureThumbnail.as_view(), name="api-capture-thumbnail"),
+]

@@ -1,0 +1,208 @@
+"""Judging pictures. The capture's row is the truth; a worker holds it by a lease that ends by itself."""
+
+import logging
+import time
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from functools import lru_cache
+
+from django.conf import settings
+from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage
+from django.db import transaction
+from django.db.models import F
+from django.utils import timezone
+from django.utils.module_loading import import_string
+
+from captures.evaluation.models import Definition, Evaluation, State
+from captures.evaluation.pictures import Picture, Undecodable, decode_picture, make_thumbnail
+from captures.evaluation.references import active_definition, context_of
+from captures.evaluation.usability import UsabilityEvaluator
+from captures.evaluation.verdicts import Context, Evaluator, EvaluatorFailed, Verdict
+from captures.models import Capture, EvaluationStatus
+from captures.storage import thumbnail_key
+
+logger = logging.getLogger(__name__)
+
+# A worker that dies leaves its picture for this long; judging takes well under a second.
+LEASE = timedelta(seconds=30)
+MAX_ATTEMPTS = 5
+FIRST_BACKOFF = timedelta(seconds=5)
+GAVE_UP = f"Given up after {MAX_ATTEMPTS} attempts."
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What one evaluator made of a picture: a verdict, or else an error."""
+
+    provider: str
+    model: str
+    verdict: Verdict | None
+    error: str
+    latency_ms: int
+
+
+@lru_cache(maxsize=1)
+def evaluators() -> tuple[Evaluator, ...]:
+    """The evaluators of the setting VISANT_EVALUATORS, made once a process: they remember the cameras."""
+    return tuple(import_string(path)() for path in settings.VISANT_EVALUATORS)
+
+
+def evaluate_next(*, now: datetime | None = None) -> bool:
+    """Claim the capture that is due the longest and judge it; False when none is due."""
+    capture = claim_next(now=now or timezone.now())
+    if capture is None:
+        return False
+    evaluate_claimed(capture=capture)
+    return True
+
+
+def claim_next(*, now: datetime) -> Capture | None:
+    """Take the next due capture under a lease. One conditional UPDATE decides between workers."""
+    while True:
+        due = Capture.unscoped.due_at(now).order_by("evaluation_due_at").first()
+        if due is None:
+            return None
+        attempt = due.evaluation_attempts + 1
+        row = Capture.unscoped.due_at(now).filter(pk=due.pk, evaluation_attempts=due.evaluation_attempts)
+        if attempt > MAX_ATTEMPTS:
+            row.update(evaluation_status=EvaluationStatus.FAILED, evaluation_due_at=None, reason=GAVE_UP)
+            continue
+        claimed = row.update(
+            evaluation_status=EvaluationStatus.PROCESSING,
+            evaluation_due_at=now + LEASE,
+            evaluation_attempts=attempt,
+        )
+        if claimed:
+            due.evaluation_attempts = attempt
+            return due
+
+
+def evaluate_claimed(*, capture: Capture) -> None:
+    """Make the thumbnail, ask the evaluators, record. A failure is recorded as one, and tried again later."""
+    try:
+        data = _read(capture)
+        thumbnail = _store_thumbnail(capture, data)
+        picture = decode_picture(data, captured_at=capture.captured_at, sha256=capture.sha256)
+    except (OSError, Undecodable) as error:
+        reading = Outcome("reader", "1", None, str(error) or type(error).__name__, 0)
+        record_outcomes(capture=capture, outcomes=[reading], final=isinstance(error, Undecodable))
+        return
+    definition = active_definition(capture)
+    outcomes = judge(picture, context_of(capture, definition))
+    record_outcomes(capture=capture, outcomes=outcomes, definition=definition, thumbnail=thumbnail)
+
+
+def judge(picture: Picture, context: Context) -> list[Outcome]:
+    """Ask whether the picture is usable, then each evaluator. What cannot be seen is not judged further."""
+    outcomes = [_ask(UsabilityEvaluator(), picture, context)]
+    first = outcomes[0].verdict
+    if first is not None and State(first.verdict) == State.NORMAL:
+        outcomes += [_ask(evaluator, picture, context) for evaluator in evaluators()]
+    return outcomes
+
+
+@transaction.atomic
+def record_outcomes(
+    *,
+    capture: Capture,
+    outcomes: list[Outcome],
+    definition: Definition | None = None,
+    thumbnail: str = "",
+    final: bool = False,
+) -> bool:
+    """Write what was found, all or nothing; False when another worker has taken the picture over meanwhile.
+
+    ``final``: a failure that no further attempt can mend.
+    """
+    now = timezone.now()
+    ours = Capture.unscoped.filter(
+        pk=capture.pk,
+        evaluation_status=EvaluationStatus.PROCESSING,
+        evaluation_attempts=capture.evaluation_attempts,
+    )
+    failed = next((outcome for outcome in outcomes if outcome.verdict is None), None)
+    if failed is None:
+        fields = _verdict_fields(outcomes, now)
+    else:
+        fields = _failure_fields(capture, failed, now, final=final)
+    if not ours.update(thumbnail_key=thumbnail or F("thumbnail_key"), definition=definition, **fields):
+        return False
+    Evaluation.unscoped.bulk_create(_row(capture, definition, outcome, now) for outcome in outcomes)
+    return True
+
+
+def _ask(evaluator: Evaluator, picture: Picture, context: Context) -> Outcome:
+    began = time.perf_counter()
+    verdict, error = None, ""
+    try:
+        verdict = evaluator.evaluate(picture, context)
+    except EvaluatorFailed as failure:
+        error = str(failure) or "The evaluator failed."
+    except Exception as failure:  # noqa: BLE001 - an evaluator is foreign code: what it raises is its failure
+        logger.exception("The evaluator %s failed.", evaluator.name)
+        error = f"{type(failure).__name__}: {failure}"
+    latency = round((time.perf_counter() - began) * 1000)
+    return Outcome(evaluator.name, evaluator.version, verdict, error, latency)
+
+
+def _verdict_fields(outcomes: list[Outcome], now: datetime) -> dict[str, object]:
+    """The most worrying verdict counts: abnormal, then uncertain, then normal."""
+    worry = [State.NORMAL, State.UNCERTAIN, State.ABNORMAL]
+    verdicts = [outcome.verdict for outcome in outcomes if outcome.verdict is not None]
+    asked = verdicts[1:] or verdicts  # the usability check speaks only when it found a problem
+    worst = max(asked, key=lambda verdict: worry.index(State(verdict.verdict)))
+    return {
+        "evaluation_status": EvaluationStatus.COMPLETED,
+        "evaluation_due_at": None,
+        "evaluated_at": now,
+        "usable": State(verdicts[0].verdict) == State.NORMAL,
+        "verdict": worst.verdict,
+        "score": worst.score,
+        "reason": worst.reason,
+    }
+
+
+def _failure_fields(capture: Capture, failed: Outcome, now: datetime, *, final: bool) -> dict[str, object]:
+    reason = f"Could not be judged: {failed.error}"
+    if final or capture.evaluation_attempts >= MAX_ATTEMPTS:
+        return {
+            "evaluation_status": EvaluationStatus.FAILED,
+            "evaluation_due_at": None,
+            "evaluated_at": now,
+            "reason": reason,
+        }
+    return {
+        "evaluation_status": EvaluationStatus.PENDING,
+        "evaluation_due_at": now + FIRST_BACKOFF * 2 ** (capture.evaluation_attempts - 1),
+        "reason": reason,
+    }
+
+
+def _row(capture: Capture, definition: Definition | None, outcome: Outcome, now: datetime) -> Evaluation:
+    verdict = outcome.verdict
+    return Evaluation(
+        org_id=capture.org_id,
+        capture=capture,
+        definition=definition,
+        attempt=capture.evaluation_attempts,
+        provider=outcome.provider,
+        model=outcome.model,
+        verdict=verdict.verdict if verdict else None,
+        score=verdict.score if verdict else None,
+        reason=verdict.reason if verdict else "",
+        boxes=[asdict(box) for box in verdict.boxes] if verdict else [],
+        details=verdict.details if verdict else {},
+        error=outcome.error,
+        at=now,
+        latency_ms=outcome.latency_ms,
+    )
+
+
+def _read(capture: Capture) -> bytes:
+    with default_storage.open(capture.storage_key) as file:
+        return bytes(file.read())
+
+
+def _store_thumbnail(capture: Capture, data: bytes) -> str:
+    return default_storage.save(thumbnail_key(capture.storage_key), ContentFile(make_thumbnail(data)))

@@ -1,0 +1,105 @@
+"""What people tell Visant: what a picture is, and what is normal for a camera."""
+
+from datetime import datetime
+
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.utils import timezone
+
+from captures.evaluation.models import Definition, Label, State
+from captures.models import Capture
+from devices.models import Device
+from orgs.errors import Invalid
+from orgs.models import User
+
+
+class InvalidLabel(Invalid):
+    code = "invalid_label"
+
+
+class InvalidDefinition(Invalid):
+    code = "invalid_definition"
+
+
+def label_capture(
+    *, capture: Capture, verdict: str, reference: bool | None = None, acting_user: User
+) -> Label:
+    """Say what a picture is: ``normal`` or ``abnormal``; the latest word counts.
+
+    ``reference``: whether the camera's pictures are compared with this one. Unsaid, a picture called normal
+    becomes one if it was judged otherwise (there is something to learn), and one that is a reference stays one.
+    """
+    if verdict not in (State.NORMAL, State.ABNORMAL):
+        raise InvalidLabel("A picture is labelled normal or abnormal.")
+    if reference and verdict != State.NORMAL:
+        raise InvalidLabel("Only a normal picture can be a reference.")
+    if reference is None:
+        reference = verdict == State.NORMAL and (capture.verdict != State.NORMAL or is_reference(capture))
+    if reference and capture.usable is False:
+        raise InvalidLabel("A picture on which nothing can be seen cannot be a reference.")
+    label, _ = Label.unscoped.update_or_create(
+        capture=capture,
+        defaults={
+            "org_id": capture.org_id,
+            "device_id": capture.device_id,
+            "verdict": verdict,
+            "reference": reference,
+            "created_by": acting_user,
+            "created_at": timezone.now(),
+        },
+    )
+    return label
+
+
+def is_reference(capture: Capture) -> bool:
+    return Label.unscoped.filter(capture=capture, reference=True).exists()
+
+
+@transaction.atomic
+def change_definition(
+    *,
+    device: Device,
+    text: str,
+    regions: object,
+    ignore_regions: object,
+    references_from: datetime | None = None,
+    acting_user: User,
+) -> Definition:
+    """Make a new version of what is normal for the camera, and make it the active one.
+
+    Pictures already judged keep the version they were judged by. ``references_from`` forgets older references,
+    as after the camera was moved; unsaid, the active version's moment is kept.
+    """
+    # Lock the camera, so that two editors get two versions one after the other.
+    Device.unscoped.select_for_update().get(pk=device.pk)
+    newest = device.definitions.order_by("-version").first()
+    definition = Definition(
+        org_id=device.org_id,
+        device=device,
+        version=newest.version + 1 if newest else 1,
+        text=text,
+        regions=regions,
+        ignore_regions=ignore_regions,
+        references_from=references_from or (newest.references_from if newest else None),
+        created_by=acting_user,
+    )
+    device.definitions.filter(active=True).update(active=False)
+    try:
+        definition.full_clean(exclude=["org", "device", "created_by"])
+    except ValidationError as error:
+        raise InvalidDefinition(" ".join(error.messages)) from error
+    definition.save(force_insert=True)
+    return definition
+
+
+def learn_again(*, device: Device, acting_user: User) -> Definition:
+    """Forget the camera's references: what it sees from now on is what it learns."""
+    active = device.definitions.filter(active=True).first()
+    return change_definition(
+        device=device,
+        text=active.text if active else "",
+        regions=active.regions if active else [],
+        ignore_regions=active.ignore_regions if active else [],
+        references_from=timezone.now(),
+        acting_user=acting_user,
+    )

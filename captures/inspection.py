@@ -1,0 +1,81 @@
+"""Is it a picture, whole and of a bearable size? Looked at without decoding its full pixels."""
+
+import io
+import warnings
+from typing import NamedTuple
+
+import simplejpeg
+from django.conf import settings
+from PIL import Image, UnidentifiedImageError
+
+from orgs.errors import Invalid, TooLarge, UnsupportedType
+
+
+class NotAPicture(UnsupportedType):
+    code = "not_a_picture"
+
+
+class BrokenPicture(Invalid):
+    code = "broken_picture"
+
+
+class TooManyPixels(TooLarge):
+    code = "too_many_pixels"
+
+
+class PictureFacts(NamedTuple):
+    """``width`` and ``height`` in pixels, as stored (before any EXIF orientation)."""
+
+    content_type: str
+    extension: str
+    width: int
+    height: int
+
+
+EXTENSIONS = {"JPEG": "jpeg", "PNG": "png", "WEBP": "webp"}
+
+
+def inspect_picture(data: bytes) -> PictureFacts:
+    """Return what ``data`` is, or raise :class:`NotAPicture`, :class:`TooManyPixels`, :class:`BrokenPicture`."""
+    if not data:
+        raise BrokenPicture("The picture is empty.")
+    try:
+        with warnings.catch_warnings(), Image.open(io.BytesIO(data), formats=tuple(EXTENSIONS)) as image:
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # our own limit comes below
+            facts = _facts(image)
+            _refuse_too_many_pixels(facts)
+            _refuse_broken(image, data)
+    except UnidentifiedImageError as error:
+        raise NotAPicture("This is not a JPEG, PNG or WebP picture, or its beginning is damaged.") from error
+    except Image.DecompressionBombError as error:
+        raise TooManyPixels(_pixel_limit()) from error
+    except (OSError, SyntaxError, ValueError, EOFError) as error:
+        raise BrokenPicture(f"The picture is damaged or cut off ({error}).") from error
+    return facts
+
+
+def _facts(image: Image.Image) -> PictureFacts:
+    kind = image.format or ""
+    return PictureFacts(f"image/{kind.lower()}", EXTENSIONS[kind], image.width, image.height)
+
+
+def _refuse_too_many_pixels(facts: PictureFacts) -> None:
+    if facts.width * facts.height > settings.VISANT_MAX_MEGAPIXELS * 1_000_000:
+        raise TooManyPixels(_pixel_limit())
+
+
+def _pixel_limit() -> str:
+    return f"The picture has more than {settings.VISANT_MAX_MEGAPIXELS} megapixels."
+
+
+def _refuse_broken(image: Image.Image, data: bytes) -> None:
+    """Raise an OSError, SyntaxError or ValueError for what is cut off or corrupt.
+
+    JPEG: the whole stream is entropy-decoded, at an eighth of its size and in grey; Pillow's ``verify`` passes
+    truncated files, and only libjpeg's strict mode notices damage in the middle. PNG: the checksum of every
+    chunk. WebP: the container was already walked by ``open``, which refuses a shorter file than it says.
+    """
+    if image.format == "JPEG":
+        simplejpeg.decode_jpeg(data, colorspace="GRAY", min_height=1, min_width=1, min_factor=8, fastdct=True)
+    else:
+        image.verify()

