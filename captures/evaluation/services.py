@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
 
+import cv2
 from django.conf import settings
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
@@ -19,13 +20,15 @@ from captures.evaluation.pictures import Picture, Undecodable, decode_picture, m
 from captures.evaluation.references import active_definition, context_of
 from captures.evaluation.usability import UsabilityEvaluator
 from captures.evaluation.verdicts import Context, Evaluator, EvaluatorFailed, Verdict
-from captures.models import Capture, EvaluationStatus
+from captures.models import Capture, CaptureQuerySet, EvaluationStatus
 from captures.storage import thumbnail_key
 
 logger = logging.getLogger(__name__)
 
 # A worker that dies leaves its picture for this long; judging takes well under a second.
 LEASE = timedelta(seconds=30)
+# Attempts are counted on and on, and come in rounds of this many: each ends with a failure that stays until
+# somebody asks for another round. A number used again would let a worker of the old round record in the new one.
 MAX_ATTEMPTS = 5
 FIRST_BACKOFF = timedelta(seconds=5)
 GAVE_UP = f"Given up after {MAX_ATTEMPTS} attempts."
@@ -45,6 +48,7 @@ class Outcome:
 @lru_cache(maxsize=1)
 def evaluators() -> tuple[Evaluator, ...]:
     """The evaluators of the setting VISANT_EVALUATORS, made once a process: they remember the cameras."""
+    cv2.setNumThreads(1)  # a picture takes one core; more cores are for more workers
     return tuple(import_string(path)() for path in settings.VISANT_EVALUATORS)
 
 
@@ -65,8 +69,8 @@ def claim_next(*, now: datetime) -> Capture | None:
             return None
         attempt = due.evaluation_attempts + 1
         row = Capture.unscoped.due_at(now).filter(pk=due.pk, evaluation_attempts=due.evaluation_attempts)
-        if attempt > MAX_ATTEMPTS:
-            row.update(evaluation_status=EvaluationStatus.FAILED, evaluation_due_at=None, reason=GAVE_UP)
+        if due.evaluation_status == EvaluationStatus.PROCESSING and _ends_round(due):
+            row.update(**_given_up(GAVE_UP, now))
             continue
         claimed = row.update(
             evaluation_status=EvaluationStatus.PROCESSING,
@@ -85,12 +89,28 @@ def evaluate_claimed(*, capture: Capture) -> None:
         thumbnail = _store_thumbnail(capture, data)
         picture = decode_picture(data, captured_at=capture.captured_at, sha256=capture.sha256)
     except (OSError, Undecodable) as error:
-        reading = Outcome("reader", "1", None, str(error) or type(error).__name__, 0)
+        # Without the path of an OSError: the sentence is shown to people.
+        sentence = getattr(error, "strerror", None) or str(error) or type(error).__name__
+        reading = Outcome("reader", "1", None, sentence, 0)
         record_outcomes(capture=capture, outcomes=[reading], final=isinstance(error, Undecodable))
         return
     definition = active_definition(capture)
     outcomes = judge(picture, context_of(capture, definition))
-    record_outcomes(capture=capture, outcomes=outcomes, definition=definition, thumbnail=thumbnail)
+    if record_outcomes(capture=capture, outcomes=outcomes, definition=definition, thumbnail=thumbnail):
+        told = outcomes[-1].verdict
+        logger.info("%s %s: %s", capture.device, capture.record_id, told.reason if told else outcomes[-1].error)
+
+
+def retry_failed(*, captures: CaptureQuerySet) -> int:
+    """Let those of ``captures`` that failed be judged again, in a new round of attempts; return how many."""
+    full_rounds = (F("evaluation_attempts") + MAX_ATTEMPTS - 1) / MAX_ATTEMPTS
+    return captures.filter(evaluation_status=EvaluationStatus.FAILED).update(
+        evaluation_status=EvaluationStatus.PENDING,
+        evaluation_due_at=timezone.now(),
+        evaluation_attempts=full_rounds * MAX_ATTEMPTS,
+        evaluated_at=None,
+        reason="",
+    )
 
 
 def judge(picture: Picture, context: Context) -> list[Outcome]:
@@ -136,10 +156,12 @@ def _ask(evaluator: Evaluator, picture: Picture, context: Context) -> Outcome:
     began = time.perf_counter()
     verdict, error = None, ""
     try:
-        verdict = evaluator.evaluate(picture, context)
+        answer = evaluator.evaluate(picture, context)
+        State(answer.verdict)  # any other word is a failure, too
+        verdict = answer
     except EvaluatorFailed as failure:
         error = str(failure) or "The evaluator failed."
-    except Exception as failure:  # noqa: BLE001 - an evaluator is foreign code: what it raises is its failure
+    except Exception as failure:  # an evaluator is foreign code: what it raises is its failure
         logger.exception("The evaluator %s failed.", evaluator.name)
         error = f"{type(failure).__name__}: {failure}"
     latency = round((time.perf_counter() - began) * 1000)
@@ -147,16 +169,27 @@ def _ask(evaluator: Evaluator, picture: Picture, context: Context) -> Outcome:
 
 
 def _verdict_fields(outcomes: list[Outcome], now: datetime) -> dict[str, object]:
-    """The most worrying verdict counts: abnormal, then uncertain, then normal."""
+    """The most worrying verdict counts: abnormal, then uncertain, then normal.
+
+    A picture that can be judged and that no evaluator is there to judge is skipped: usable is not normal.
+    """
     worry = [State.NORMAL, State.UNCERTAIN, State.ABNORMAL]
     verdicts = [outcome.verdict for outcome in outcomes if outcome.verdict is not None]
+    usable = State(verdicts[0].verdict) == State.NORMAL
+    if usable and not verdicts[1:]:
+        return {
+            "evaluation_status": EvaluationStatus.SKIPPED,
+            "evaluation_due_at": None,
+            "usable": True,
+            "reason": "No evaluator is configured.",
+        }
     asked = verdicts[1:] or verdicts  # the usability check speaks only when it found a problem
     worst = max(asked, key=lambda verdict: worry.index(State(verdict.verdict)))
     return {
         "evaluation_status": EvaluationStatus.COMPLETED,
         "evaluation_due_at": None,
         "evaluated_at": now,
-        "usable": State(verdicts[0].verdict) == State.NORMAL,
+        "usable": usable,
         "verdict": worst.verdict,
         "score": worst.score,
         "reason": worst.reason,
@@ -165,16 +198,24 @@ def _verdict_fields(outcomes: list[Outcome], now: datetime) -> dict[str, object]
 
 def _failure_fields(capture: Capture, failed: Outcome, now: datetime, *, final: bool) -> dict[str, object]:
     reason = f"Could not be judged: {failed.error}"
-    if final or capture.evaluation_attempts >= MAX_ATTEMPTS:
-        return {
-            "evaluation_status": EvaluationStatus.FAILED,
-            "evaluation_due_at": None,
-            "evaluated_at": now,
-            "reason": reason,
-        }
+    if final or _ends_round(capture):
+        return _given_up(reason, now)
     return {
         "evaluation_status": EvaluationStatus.PENDING,
-        "evaluation_due_at": now + FIRST_BACKOFF * 2 ** (capture.evaluation_attempts - 1),
+        "evaluation_due_at": now + FIRST_BACKOFF * 2 ** ((capture.evaluation_attempts - 1) % MAX_ATTEMPTS),
+        "reason": reason,
+    }
+
+
+def _ends_round(capture: Capture) -> bool:
+    return capture.evaluation_attempts % MAX_ATTEMPTS == 0
+
+
+def _given_up(reason: str, now: datetime) -> dict[str, object]:
+    return {
+        "evaluation_status": EvaluationStatus.FAILED,
+        "evaluation_due_at": None,
+        "evaluated_at": now,
         "reason": reason,
     }
 
