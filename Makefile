@@ -29,8 +29,8 @@ lint: .venv/installed-dev ## what CI checks beside the tests
 format: .venv/installed-dev
 	.venv/bin/ruff check --fix . && .venv/bin/ruff format .
 
-bench: .venv/installed-dev ## numbers for bench/README.md; takes some minutes
-	$(PY) bench/evaluate.py
+bench: .venv/installed-dev ## numbers for bench/README.md; takes some minutes. STILLS=folder adds the evaluators
+	$(if $(STILLS),$(PY) bench/evaluate.py $(STILLS) --region lower:0.65 --seeds 10)
 	$(PY) bench/intake.py
 
 .venv/uv-$(UV_VERSION):
