@@ -5,6 +5,7 @@ from django.db import models
 from django.utils import timezone
 
 from captures.evaluation.models import Definition, Evaluation, Label, State
+from orgs.keyset import newer_than, older_than, position_of
 from orgs.tenancy import Row, TenantModel
 
 __all__ = ["Capture", "Definition", "Evaluation", "EvaluationStatus", "Label", "State"]
@@ -49,6 +50,18 @@ class CaptureQuerySet(models.QuerySet["Capture"]):
             in_texts = models.Q(record_id__icontains=text) | models.Q(reason__icontains=text)
             found = found.filter(in_texts | models.Q(trigger_label__icontains=text))
         return found
+
+    def unjudged(self) -> "CaptureQuerySet":
+        """Those without a verdict: still waiting for one, or it could not be found."""
+        return self.filter(verdict=None)
+
+    def just_before(self, capture: "Capture") -> "Capture | None":
+        position = position_of(capture, "captured_at")
+        return older_than(self, position, field="captured_at").order_by("-captured_at", "-pk").first()
+
+    def just_after(self, capture: "Capture") -> "Capture | None":
+        position = position_of(capture, "captured_at")
+        return newer_than(self, position, field="captured_at").order_by("captured_at", "pk").first()
 
     def named(self, text: str) -> "CaptureQuerySet":
         """The capture of that id or record id. A record id may look like another capture's id: the id wins."""
@@ -130,3 +143,8 @@ class Capture(Row, TenantModel):
 
     def __str__(self) -> str:
         return self.record_id
+
+    @property
+    def is_unsettled(self) -> bool:
+        """Whether a verdict, or the end of trying for one, is still to come."""
+        return self.evaluation_status in UNSETTLED

@@ -2,12 +2,12 @@
 
 import hashlib
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.db import DatabaseError, connection
-from django.db.models import Q
+from django.db.models import OuterRef, Q, Subquery
 from django.db.models.constants import OnConflict
 from django.db.models.sql import InsertQuery
 from django.utils import timezone
@@ -18,6 +18,7 @@ from captures.storage import picture_key
 from devices.models import Device
 from orgs.errors import Conflict, Invalid, Unavailable
 from orgs.ids import uuid7
+from orgs.models import Organization
 
 # A clock may be wrong by this much and the picture is still taken, with the doubt noted.
 FUTURE_LIMIT = timedelta(days=1)
@@ -85,6 +86,29 @@ def store_capture(
     return _first_of(capture), False
 
 
+class CameraSight(NamedTuple):
+    """A camera with its newest picture, and the newest of which there is a thumbnail already."""
+
+    device: Device
+    newest: Capture | None
+    pictured: Capture | None
+
+
+def newest_of_each(*, org: Organization) -> list[CameraSight]:
+    """Return what each camera saw last, by the cameras' names. Two queries, however many cameras."""
+    newest = org.captures.filter(device=OuterRef("pk")).newest_first().values("pk")
+    pictured = newest.exclude(thumbnail_key="")
+    devices = list(
+        org.devices.by_name()
+        .select_related("status")
+        .annotate(newest_pk=Subquery(newest[:1]), pictured_pk=Subquery(pictured[:1]))
+    )
+    captures = org.captures.in_bulk({pk for device in devices for pk in (device.newest_pk, device.pictured_pk)})
+    return [
+        CameraSight(device, captures.get(device.newest_pk), captures.get(device.pictured_pk)) for device in devices
+    ]
+
+
 def _settle_moment(captured_at: datetime | None, now: datetime) -> tuple[datetime, dict[str, str]]:
     """Return the moment in UTC, and what is doubtful about it as an entry for the metadata."""
     if captured_at is None:
@@ -148,4 +172,4 @@ def _first_of(capture: Capture) -> Capture:
             raise RecordIdTaken(f"Another picture was already stored under the record id {row.record_id}.")
     if not rows:
         raise Unavailable("The picture's first copy was just deleted; send it again.")
-    return min(rows, key=lambda row: row.pk)
+    return next((row for row in rows if row.record_id == capture.record_id), rows[0])

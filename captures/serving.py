@@ -34,16 +34,17 @@ def thumbnail_response(request: HttpRequest, capture: Capture) -> HttpResponseBa
 
 def _file_response(request: HttpRequest, key: str, content_type: str, *, etag: str) -> HttpResponseBase:
     etag = quote_etag(etag)
+    headers = {"ETag": etag, "Cache-Control": f"private, max-age={ONE_DAY}, immutable"}
     unchanged = get_conditional_response(request, etag=etag)
     if unchanged is not None and unchanged.status_code == 304:
+        for name, value in headers.items():
+            unchanged[name] = value
         return unchanged
     try:
         file = default_storage.open(key)
     except FileNotFoundError as error:
         raise BytesMissing("The picture's bytes are not in the storage.") from error
-    response = FileResponse(file, content_type=content_type)
+    response = FileResponse(file, content_type=content_type, headers=headers)
     response.block_size = BLOCK
-    response["ETag"] = etag
-    response["Cache-Control"] = f"private, max-age={ONE_DAY}, immutable"
     response["X-Content-Type-Options"] = "nosniff"
     return response

@@ -3,7 +3,7 @@
 import base64
 import binascii
 import uuid
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import NamedTuple, TypeVar
 
 from django.db.models import Model, Q, QuerySet
@@ -33,11 +33,12 @@ class Position(NamedTuple):
             text = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode()
             moment, _, pk = text.partition(" ")
             position = cls(datetime.fromisoformat(moment), uuid.UUID(pk))
-        except (ValueError, binascii.Error) as error:
+            if position.moment.tzinfo is None:
+                raise ValueError("a moment without an offset")
+            # In UTC, as the database has it: a forged offset may lead out of the calendar.
+            return position._replace(moment=position.moment.astimezone(UTC))
+        except (ValueError, OverflowError, binascii.Error) as error:
             raise BadCursor("The cursor is not one that was given out here.") from error
-        if position.moment.tzinfo is None:
-            raise BadCursor("The cursor is not one that was given out here.")
-        return position
 
 
 def position_of(row: Model, field: str) -> Position:

@@ -3,11 +3,15 @@
 import io
 import itertools
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+from django.core.files.storage import Storage, default_storage
 from PIL import Image
 
+from captures.evaluation.models import Definition, Evaluation, Label
+from captures.evaluation.teaching import change_definition, label_capture
 from captures.models import Capture, EvaluationStatus
 from captures.services import store_capture
 from devices.models import Device
@@ -38,6 +42,11 @@ def make_member(org: Organization, role: Role = Role.MEMBER) -> User:
     user = create_user(email=f"{role}{next(_numbers)}@example.org", password=PASSWORD)
     Membership.unscoped.create(org=org, user=user, role=role)
     return user
+
+
+def make_operator(email: str = "operator@example.org", *, is_superuser: bool = True) -> User:
+    """Return a person who may enter the admin."""
+    return User.objects.create_user(email, PASSWORD, is_staff=True, is_superuser=is_superuser)
 
 
 def make_device(org: Organization | None = None, name: str = "Gate") -> tuple[Device, str]:
@@ -74,3 +83,24 @@ def make_capture(
         Capture.unscoped.filter(pk=capture.pk).update(**fields)
         capture.refresh_from_db()
     return capture
+
+
+def make_definition(device: Device, *, text: str = "The yard is empty.", **fields: Any) -> Definition:
+    fields = {"regions": [], "ignore_regions": [], **fields}
+    return change_definition(device=device, text=text, acting_user=owner_of(device.org), **fields)
+
+
+def make_label(capture: Capture, verdict: str = "normal", *, reference: bool | None = None) -> Label:
+    return label_capture(capture=capture, verdict=verdict, reference=reference, acting_user=owner_of(capture.org))
+
+
+def make_evaluation(capture: Capture, **fields: Any) -> Evaluation:
+    """Record one evaluator's answer, unchecked."""
+    fields = {"attempt": 1, "provider": "scene", "model": "1", "verdict": "normal", **fields}
+    return Evaluation.unscoped.create(org_id=capture.org_id, capture=capture, **fields)
+
+
+def stored_files(storage: Storage = default_storage) -> set[str]:
+    """Return the name of every file in the storage, drafts included."""
+    folder = Path(storage.path(""))
+    return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}

@@ -44,6 +44,15 @@ _prepare()
 atexit.register(shutil.rmtree, FOLDER, ignore_errors=True)
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_configure() -> None:
+    """SQLite in a file, as in production: there connections wait for one another, in memory they do not."""
+    from django.db import connection
+
+    if connection.vendor == "sqlite":
+        connection.settings_dict["TEST"]["NAME"] = str(FOLDER / "test.sqlite3")
+
+
 def pytest_report_header() -> str:
     return f"database: {os.environ.get('VISANT_TEST_DATABASE', 'sqlite')}"
 

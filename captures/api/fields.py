@@ -1,7 +1,7 @@
 """Fields as cameras write them."""
 
 import json
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from django.utils.dateparse import parse_datetime
@@ -25,7 +25,7 @@ class MomentField(serializers.Field[datetime, str, str, Any]):
         try:
             moment = parse_datetime(text)
             if moment is not None and moment.tzinfo is not None:
-                moment.timestamp()  # a year 1 or 9999 with an offset leaves the calendar
+                moment.astimezone(UTC)  # a year 1 or 9999 with an offset leaves the calendar
         except (ValueError, OverflowError):
             moment = None
         if moment is None:
@@ -36,6 +36,14 @@ class MomentField(serializers.Field[datetime, str, str, Any]):
         return value.isoformat()
 
 
+class MomentInUTCField(MomentField):
+    """The same, for questions: a moment without an offset is UTC."""
+
+    def to_internal_value(self, data: Any) -> datetime:
+        moment = super().to_internal_value(data)
+        return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
 class MetadataField(serializers.JSONField):
     """A JSON object, given as one or as its text, of at most 16 KB."""
 
@@ -43,16 +51,21 @@ class MetadataField(serializers.JSONField):
         if isinstance(data, str):
             try:
                 data = json.loads(data)
-            except ValueError as error:
+            except (ValueError, RecursionError) as error:
                 raise serializers.ValidationError("metadata must be a JSON object.") from error
         if not isinstance(data, dict):
             raise serializers.ValidationError("metadata must be a JSON object.")
         try:
-            text = json.dumps(data, allow_nan=False)
-        except ValueError as error:
-            raise serializers.ValidationError("metadata must not hold NaN or Infinity.") from error
+            text = json.dumps(data, allow_nan=False, ensure_ascii=False)
+            text.encode()
+        except UnicodeEncodeError as error:
+            raise serializers.ValidationError("metadata must not hold halves of characters.") from error
+        except (ValueError, RecursionError) as error:
+            raise serializers.ValidationError(
+                "metadata must not hold NaN or Infinity, nor be that deep."
+            ) from error
         if len(text) > METADATA_LIMIT:
             raise serializers.ValidationError("metadata is larger than 16 KB.")
-        if "\\u0000" in text:
+        if "\\u0000" in text.replace("\\\\", ""):  # a backslash itself is written as two
             raise serializers.ValidationError("metadata must not hold NUL characters.")
         return data

@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import io
 import json
 from collections.abc import Mapping
 from typing import IO, Any, cast
@@ -26,6 +27,14 @@ class LengthRequired(Invalid):
     code = "length_required"
 
 
+class BodyCutOff(Invalid):
+    """What came may look whole, as a JPEG without what stood behind it; the camera must not be told it is kept."""
+
+    code = "body_cut_off"
+    retryable = True
+    keep_local = True
+
+
 class RawPictureParser(BaseParser):
     """The picture itself as the body; the fields in the query or in ``X-Visant-*`` headers."""
 
@@ -36,7 +45,7 @@ class RawPictureParser(BaseParser):
     ) -> dict[str, Any]:
         request = _request(parser_context)
         refuse_large_body(request, picture_limit())
-        return {**fields_beside_body(request), "image": stream.read()}
+        return {**fields_beside_body(request), "image": _read_whole(request, stream)}
 
 
 class FormPictureParser(BaseParser):
@@ -49,11 +58,13 @@ class FormPictureParser(BaseParser):
     ) -> dict[str, Any]:
         request = _request(parser_context)
         refuse_large_body(request, picture_limit() + ENVELOPE)
-        form = MultiPartParser().parse(stream, media_type, parser_context)
+        body = io.BytesIO(_read_whole(request, stream))
+        form = MultiPartParser().parse(body, media_type, parser_context)
         fields = {name: form.data[name] for name in FIELDS if name in form.data}
         file = form.files.get("image", next(iter(form.files.values()), None))
         if not isinstance(file, UploadedFile):
             raise Invalid("The form holds no file; send the picture as the file named image.")
+        refuse_large_picture(file.size or 0)
         return {**fields_beside_body(request), **fields, "image": file.read()}
 
 
@@ -68,13 +79,15 @@ class JSONPictureParser(BaseParser):
         request = _request(parser_context)
         refuse_large_body(request, picture_limit() * 4 // 3 + ENVELOPE)
         try:
-            body = json.loads(stream.read())
+            body = json.loads(_read_whole(request, stream))
         except (ValueError, RecursionError) as error:
             raise Invalid(f"The body is not JSON ({error}).") from error
         if not isinstance(body, dict):
             raise Invalid("The body must be a JSON object.")
         fields = {name: body[name] for name in FIELDS if body.get(name) is not None}
-        return {**fields_beside_body(request), **fields, "image": _decode(body.get("image_base64"))}
+        image = _decode(body.get("image_base64"))
+        refuse_large_picture(len(image))
+        return {**fields_beside_body(request), **fields, "image": image}
 
 
 def picture_limit() -> int:
@@ -93,13 +106,34 @@ def fields_beside_body(request: Request) -> dict[str, str]:
     return fields
 
 
+def refuse_unknown_length(request: Request) -> None:
+    """Refuse a body in chunks. To be asked before ``request.data``, which takes it for an empty one."""
+    if request.META.get("HTTP_TRANSFER_ENCODING") and not request.META.get("CONTENT_LENGTH"):
+        raise LengthRequired("Send the body with a Content-Length, not in chunks.")
+
+
 def refuse_large_body(request: Request, limit: int) -> None:
     """Refuse by the announced length, before a byte is read."""
     length = request.META.get("CONTENT_LENGTH") or ""
-    if not length and request.META.get("HTTP_TRANSFER_ENCODING"):
-        raise LengthRequired("Send the body with a Content-Length, not in chunks.")
     if length.isdecimal() and int(length) > limit:
-        raise TooManyBytes(f"A picture may have up to {settings.VISANT_MAX_PICTURE_MB} MB.")
+        raise _too_many_bytes()
+
+
+def refuse_large_picture(size: int) -> None:
+    """Refuse what came within the envelope's allowance and is larger than a picture may be."""
+    if size > picture_limit():
+        raise _too_many_bytes()
+
+
+def _too_many_bytes() -> TooManyBytes:
+    return TooManyBytes(f"A picture may have up to {settings.VISANT_MAX_PICTURE_MB} MB.")
+
+
+def _read_whole(request: Request, stream: IO[Any]) -> bytes:
+    data: bytes = stream.read()
+    if len(data) < int(request.META["CONTENT_LENGTH"]):
+        raise BodyCutOff("Less came than was announced; send it again.")
+    return data
 
 
 def _decode(text: object) -> bytes:

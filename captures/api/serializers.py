@@ -2,7 +2,7 @@ from typing import Any
 
 from rest_framework import serializers
 
-from captures.api.fields import MetadataField, MomentField
+from captures.api.fields import MetadataField, MomentField, MomentInUTCField
 from captures.models import Capture, State
 
 
@@ -28,20 +28,22 @@ class CaptureFilter(serializers.Serializer[Any]):
 
     device_id = serializers.CharField(required=False)
     state = serializers.ChoiceField(choices=State.choices, required=False)
-    to = MomentField(required=False)
+    to = MomentInUTCField(required=False)
     q = serializers.CharField(required=False, max_length=200)
 
     def get_fields(self) -> dict[str, Any]:
-        return {**super().get_fields(), "from": MomentField(required=False)}
+        return {**super().get_fields(), "from": MomentInUTCField(required=False)}
 
 
-class StatusOut(serializers.ModelSerializer[Capture]):
+class StatusOut(serializers.Serializer[Capture]):
+    """How far the evaluation is, and what it found."""
+
+    record_id = serializers.CharField()
+    evaluation_status = serializers.CharField()
     state = serializers.CharField(source="verdict", allow_null=True)
+    score = serializers.FloatField(allow_null=True)
     reason = serializers.SerializerMethodField()
-
-    class Meta:
-        model = Capture
-        fields = ("record_id", "evaluation_status", "state", "score", "reason", "evaluated_at")
+    evaluated_at = serializers.DateTimeField(allow_null=True)
 
     def get_reason(self, capture: Capture) -> str | None:
         return capture.reason or None
@@ -50,39 +52,22 @@ class StatusOut(serializers.ModelSerializer[Capture]):
 class ReceiptOut(StatusOut):
     """The receipt for a picture: it is stored, and what is known of it."""
 
+    device_id = serializers.UUIDField()
+    captured_at = serializers.DateTimeField()
     ingested_at = serializers.DateTimeField(source="received_at")
     image_stored = serializers.BooleanField(source="storage_key")
     thumbnail_stored = serializers.BooleanField(source="thumbnail_key")
 
-    class Meta:
-        model = Capture
-        fields = (
-            "record_id",
-            "device_id",
-            "captured_at",
-            "ingested_at",
-            "evaluation_status",
-            "state",
-            "score",
-            "reason",
-            "evaluated_at",
-            "image_stored",
-            "thumbnail_stored",
-        )
-
 
 class CaptureOut(ReceiptOut):
-    class Meta:
-        model = Capture
-        fields = (
-            "id",
-            *ReceiptOut.Meta.fields,
-            "trigger_label",
-            "trigger_id",
-            "metadata",
-            "content_type",
-            "byte_size",
-            "width",
-            "height",
-            "sha256",
-        )
+    """All that is known of a picture."""
+
+    id = serializers.UUIDField()
+    trigger_label = serializers.CharField()
+    trigger_id = serializers.CharField()
+    metadata = serializers.JSONField()
+    content_type = serializers.CharField()
+    byte_size = serializers.IntegerField()
+    width = serializers.IntegerField()
+    height = serializers.IntegerField()
+    sha256 = serializers.CharField()
