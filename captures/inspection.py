@@ -1,7 +1,6 @@
 """Is it a picture, whole and of a bearable size? Looked at without decoding its full pixels."""
 
 import io
-import warnings
 from typing import NamedTuple
 
 import simplejpeg
@@ -33,6 +32,8 @@ class PictureFacts(NamedTuple):
 
 
 EXTENSIONS = {"JPEG": "jpeg", "PNG": "png", "WEBP": "webp"}
+# Pillow refuses by itself at twice this; our own limit, checked right after the header was read, is exact.
+Image.MAX_IMAGE_PIXELS = settings.VISANT_MAX_MEGAPIXELS * 1_000_000
 
 
 def inspect_picture(data: bytes) -> PictureFacts:
@@ -40,22 +41,22 @@ def inspect_picture(data: bytes) -> PictureFacts:
     if not data:
         raise BrokenPicture("The picture is empty.")
     try:
-        with warnings.catch_warnings(), Image.open(io.BytesIO(data), formats=tuple(EXTENSIONS)) as image:
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # our own limit comes below
+        with Image.open(io.BytesIO(data), formats=tuple(EXTENSIONS)) as image:
             facts = _facts(image)
             _refuse_too_many_pixels(facts)
-            _refuse_broken(image, data)
+            _refuse_broken(image, data, facts)
     except UnidentifiedImageError as error:
         raise NotAPicture("This is not a JPEG, PNG or WebP picture, or its beginning is damaged.") from error
     except Image.DecompressionBombError as error:
         raise TooManyPixels(_pixel_limit()) from error
-    except (OSError, SyntaxError, ValueError, EOFError) as error:
+    except (OSError, SyntaxError, ValueError, EOFError, IndexError) as error:  # IndexError: a PNG without pixels
         raise BrokenPicture(f"The picture is damaged or cut off ({error}).") from error
     return facts
 
 
 def _facts(image: Image.Image) -> PictureFacts:
-    kind = image.format or ""
+    # MPO is a JPEG with further ones (a preview, a second eye) behind it.
+    kind = "JPEG" if image.format == "MPO" else image.format or ""
     return PictureFacts(f"image/{kind.lower()}", EXTENSIONS[kind], image.width, image.height)
 
 
@@ -68,14 +69,14 @@ def _pixel_limit() -> str:
     return f"The picture has more than {settings.VISANT_MAX_MEGAPIXELS} megapixels."
 
 
-def _refuse_broken(image: Image.Image, data: bytes) -> None:
+def _refuse_broken(image: Image.Image, data: bytes, facts: PictureFacts) -> None:
     """Raise an OSError, SyntaxError or ValueError for what is cut off or corrupt.
 
     JPEG: the whole stream is entropy-decoded, at an eighth of its size and in grey; Pillow's ``verify`` passes
     truncated files, and only libjpeg's strict mode notices damage in the middle. PNG: the checksum of every
     chunk. WebP: the container was already walked by ``open``, which refuses a shorter file than it says.
     """
-    if image.format == "JPEG":
+    if facts.extension == "jpeg":
         simplejpeg.decode_jpeg(data, colorspace="GRAY", min_height=1, min_width=1, min_factor=8, fastdct=True)
     else:
         image.verify()

@@ -88,11 +88,14 @@ def _pictures_of(key: str) -> list[str]:
 
 
 def _move(key: str, source: Storage, target: Storage) -> None:
-    """Move a file; a row that came to speak of it meanwhile keeps it where it is."""
+    """Move a file; a row that came to speak of it meanwhile keeps it where it is, another sweep may be first."""
     if not _without_row([key]):
         return
-    with source.open(key) as file:
-        target.save(key, file)
+    try:
+        with source.open(key) as file:
+            target.save(key, file)
+    except FileNotFoundError:
+        return
     source.delete(key)
 
 

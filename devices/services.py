@@ -49,10 +49,15 @@ def add_device(*, org: Organization, name: str) -> tuple[Device, str]:
     return device, issue_key(device=device)[1]
 
 
+@transaction.atomic
 def rename_device(*, device: Device, name: str) -> None:
-    device.name = name.strip()
-    _validate(device)
-    device.save(update_fields=["name"])
+    # Lock the organization, so that two cameras cannot both take the name.
+    Organization.objects.select_for_update().get(pk=device.org_id)
+    row = Device.unscoped.get(pk=device.pk)
+    row.name = name.strip()
+    _validate(row)
+    row.save(update_fields=["name"])
+    device.name = row.name
 
 
 def issue_key(*, device: Device, expires_at: datetime | None = None) -> tuple[DeviceKey, str]:
@@ -80,7 +85,7 @@ def authenticate_device(*, text: str, ip: str | None) -> DeviceKey:
     Raises :class:`KeyUnknown`, :class:`KeyRevoked` or :class:`KeyExpired`.
     """
     prefix = prefix_of(text, "dev")
-    key = DeviceKey.unscoped.select_related("device").filter(prefix=prefix).first() if prefix else None
+    key = _find_key(prefix) if prefix else None
     if key is None or not matches(text, digest=key.digest, pepper_id=key.pepper_id):
         raise KeyUnknown("This key opens nothing here. Was it copied whole?")
     if key.revoked_at is not None:
@@ -91,6 +96,13 @@ def authenticate_device(*, text: str, ip: str | None) -> DeviceKey:
     if key.last_used_at is None or now - key.last_used_at >= SIGHTING_INTERVAL:
         _note_sighting(key, at=now, ip=ip)
     return key
+
+
+def _find_key(prefix: str) -> DeviceKey | None:
+    try:
+        return DeviceKey.unscoped.select_related("device").get(prefix=prefix)
+    except DeviceKey.DoesNotExist:
+        return None
 
 
 def _note_sighting(key: DeviceKey, *, at: datetime, ip: str | None) -> None:

@@ -16,11 +16,12 @@ FOREIGN_PREFIXES = ("VISANT_CAMERA_", "VISANT_TEST_")
 def refuse_unknown(environ: Mapping[str, str], known: Iterable[str]) -> None:
     """Refuse a variable that begins like ours but that nothing reads: it is a slip of the pen."""
     known = sorted(name for name in known if name.startswith(PREFIX))
+    tails = [name.removeprefix(PREFIX) for name in known]
     for name in sorted(environ):
         if not name.startswith(PREFIX) or name.startswith(FOREIGN_PREFIXES) or name in known:
             continue
-        close = difflib.get_close_matches(name, known, n=1)
-        hint = f"did you mean {close[0]}?" if close else f"allowed are {', '.join(known)}."
+        close = difflib.get_close_matches(name.removeprefix(PREFIX), tails, n=1)
+        hint = f"did you mean {PREFIX}{close[0]}?" if close else f"allowed are {', '.join(known)}."
         raise ImproperlyConfigured(f"{name} is not a variable of Visant: {hint}")
 
 
@@ -34,9 +35,14 @@ def read_secret(env: Env, name: str, *, made_in: Path) -> str:
         return value
     if file:
         return _read_file(Path(file), name=f"{name}_FILE")
-    if not made_in.exists():
-        _make_file(made_in)
-    return _read_file(made_in, name=f"{name}_FILE")
+    try:
+        if not made_in.exists():
+            _make_file(made_in)
+    except OSError as error:
+        raise ImproperlyConfigured(
+            f"VISANT_VAR: {made_in.parent} cannot be written ({error.strerror}); it must be a folder of ours."
+        ) from error
+    return _read_file(made_in, name=name)
 
 
 def parse_peppers(text: str) -> dict[int, bytes]:
@@ -48,10 +54,12 @@ def parse_peppers(text: str) -> dict[int, bytes]:
         return {1: text.encode()}
     peppers = {}
     for pair in text.split(","):
-        number, _, secret = pair.partition(":")
-        if not number.strip().isdecimal() or not secret.strip():
-            raise ImproperlyConfigured("VISANT_KEY_PEPPERS must be like 1:secret,2:secret.")
-        peppers[int(number)] = secret.strip().encode()
+        number, _, secret = (part.strip() for part in pair.partition(":"))
+        if not number.isdecimal() or len(number) > 4 or int(number) in peppers or not secret:
+            raise ImproperlyConfigured(
+                "VISANT_KEY_PEPPERS must be like 1:secret,2:secret, each number once and at most 9999."
+            )
+        peppers[int(number)] = secret.encode()
     return peppers
 
 
@@ -60,6 +68,8 @@ def _read_file(path: Path, *, name: str) -> str:
         value = path.read_text().strip()
     except OSError as error:
         raise ImproperlyConfigured(f"{name}: {path} cannot be read ({error.strerror}).") from error
+    except UnicodeDecodeError as error:
+        raise ImproperlyConfigured(f"{name}: {path} is not a text; it must hold the secret.") from error
     if not value:
         raise ImproperlyConfigured(f"{name}: {path} is empty; it must hold the secret.")
     return value

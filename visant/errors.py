@@ -99,14 +99,13 @@ def _of_domain_error(error: errors.DomainError) -> JsonResponse:
 
 def _of_drf_error(error: drf.APIException) -> JsonResponse:
     busy = error.status_code in (429, 503)
-    wait = getattr(error, "wait", None)
     return problem(
         error.status_code,
         error.default_code,
         " ".join(_sentences(error.detail)),
         retryable=busy,
         keep_local=busy or error.status_code in (401, 403),
-        retry_after=int(wait) + 1 if wait else None,
+        retry_after=getattr(error, "wait", None),
     )
 
 
@@ -133,7 +132,7 @@ class RefusalMiddleware:
         return self.get_response(request)
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
-        if isinstance(error, errors.DomainError | DATABASE_DOWN):
+        if isinstance(error, (errors.DomainError, *DATABASE_DOWN)):
             return error_page(request, problem_response(error))
         return None
 

@@ -43,6 +43,6 @@ class KeysetPagination(BasePagination):
 def _limit(text: str) -> int:
     if not text:
         return DEFAULT_LIMIT
-    if not text.isascii() or not text.isdecimal() or not 1 <= int(text) <= MAX_LIMIT:
+    if not text.isascii() or not text.isdecimal() or len(text) > 3 or not 1 <= int(text) <= MAX_LIMIT:
         raise BadLimit(f"limit must be a whole number from 1 to {MAX_LIMIT}.")
     return int(text)

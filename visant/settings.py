@@ -32,7 +32,7 @@ try:
         "VISANT_LOG_LEVEL", "INFO", validate=validate.OneOf(["DEBUG", "INFO", "WARNING", "ERROR"])
     )
     VISANT_MAX_PICTURE_MB = env.int("VISANT_MAX_PICTURE_MB", 20, validate=validate.Range(1, 1024), **NUMBER)
-    VISANT_MAX_MEGAPIXELS = env.int("VISANT_MAX_MEGAPIXELS", 50, validate=validate.Range(1, 500), **NUMBER)
+    VISANT_MAX_MEGAPIXELS = env.int("VISANT_MAX_MEGAPIXELS", 50, validate=validate.Range(1, 150), **NUMBER)
     VISANT_EVALUATORS = env.list("VISANT_EVALUATORS", ["captures.evaluation.scene.SceneEvaluator"])
     VISANT_ALLOWED_HOSTS: list[str] = env.list("VISANT_ALLOWED_HOSTS", [])
     DATABASE_URL = env.str("DATABASE_URL", "")
@@ -51,7 +51,10 @@ refuse_unknown(
 
 # --- where it is reached
 
-_url = urlsplit(VISANT_URL)
+try:
+    _url = urlsplit(VISANT_URL)
+except ValueError:
+    _url = urlsplit("")
 if _url.scheme not in ("http", "https") or not _url.hostname:
     raise ImproperlyConfigured(f"VISANT_URL is {VISANT_URL!r}; it must be like https://visant.example.org.")
 _secure = _url.scheme == "https"

@@ -1,7 +1,6 @@
 """How a camera shows its key: Bearer, ``X-API-Key``, or HTTP Basic with the device's id as the name."""
 
 import base64
-import binascii
 
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.request import Request
@@ -55,7 +54,7 @@ def _shown_key(request: Request) -> tuple[str | None, str]:
 def _basic(encoded: str) -> tuple[str, str]:
     try:
         named, colon, text = base64.b64decode(encoded, validate=True).decode().partition(":")
-    except (binascii.Error, UnicodeDecodeError) as error:
+    except ValueError as error:
         raise KeyUnknown("The Basic login is not base64 of id:key.") from error
     if not colon:
         raise KeyUnknown("The Basic login must be the device's id and its key.")

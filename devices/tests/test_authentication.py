@@ -1,0 +1,178 @@
+"""How a camera shows its key, and what it is told when the key is not right."""
+
+import base64
+from datetime import timedelta
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+
+from devices.models import Device, DeviceKey, DeviceStatus
+from devices.services import authenticate_device, issue_key, revoke_key
+from orgs.keys import make_key
+from tests.builders import make_device
+from tests.problems import refused
+from tests.queries import statements_of
+
+pytestmark = pytest.mark.django_db
+URL = "/v1/captures"
+
+
+def ask(**headers: str):
+    return Client().get(URL, headers={name.replace("_", "-"): value for name, value in headers.items()})
+
+
+def basic(name: str, key: str) -> str:
+    return "Basic " + base64.b64encode(f"{name}:{key}".encode()).decode()
+
+
+WAYS = {
+    "bearer": lambda device, key: {"authorization": f"Bearer {key}"},
+    "bearer in any case, with spaces": lambda device, key: {"authorization": f"bEARER   {key} "},
+    "x-api-key": lambda device, key: {"x_api_key": key},
+    "x-api-key beside another scheme": lambda device, key: {"authorization": "Digest x", "x_api_key": key},
+    "basic": lambda device, key: {"authorization": basic(str(device.pk), key)},
+    "basic with the id in capitals": lambda device, key: {"authorization": basic(str(device.pk).upper(), key)},
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_key_opens_when_it_is_shown_as(way):
+    device, key = make_device()
+    assert ask(**WAYS[way](device, key)).status_code == 200
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_key_that_nobody_was_given_opens_nothing_when_it_is_shown_as(way):
+    device, _ = make_device()
+    assert refused(ask(**WAYS[way](device, make_key("dev").text))) == (401, "key_unknown", False, True)
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_revoked_key_is_told_so_when_it_is_shown_as(way):
+    device, key = make_device()
+    revoke_key(key=device.keys.get())
+    assert refused(ask(**WAYS[way](device, key))) == (401, "key_revoked", False, True)
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_an_expired_key_is_told_so_when_it_is_shown_as(way):
+    device, _ = make_device()
+    _, key = issue_key(device=device, expires_at=timezone.now() - timedelta(seconds=1))
+    assert refused(ask(**WAYS[way](device, key))) == (401, "key_expired", False, True)
+
+
+def test_a_key_opens_until_it_expires():
+    device, _ = make_device()
+    _, key = issue_key(device=device, expires_at=timezone.now() + timedelta(hours=1))
+    assert ask(x_api_key=key).status_code == 200
+
+
+def test_without_a_key_the_camera_is_told_how_to_show_one():
+    answer = ask()
+    assert refused(answer) == (401, "key_missing", False, True)
+    assert answer.headers["WWW-Authenticate"] == 'Bearer realm="Visant", Basic realm="Visant"'
+    assert "X-API-Key" in answer.json()["detail"]
+
+
+@pytest.mark.parametrize(
+    "authorization",
+    [
+        "Bearer",
+        "Bearer ",
+        "Bearer not-a-key",
+        "Bearer \xe9",
+        "Basic",
+        "Basic ",
+        "Basic !!!",
+        "Basic \xe9",
+        "Basic " + base64.b64encode(b"no colon").decode(),
+        "Basic " + base64.b64encode(b"\xff:\xff").decode(),
+        "Basic " + base64.b64encode(b"\0:\0").decode(),
+    ],
+)
+def test_a_login_that_is_no_login_is_refused_and_not_an_error_of_ours(authorization):
+    assert refused(ask(authorization=authorization)) == (401, "key_unknown", False, True)
+
+
+@pytest.mark.parametrize("name", ["", "gate", "00000000-0000-0000-0000-000000000000"])
+def test_a_login_under_another_name_than_the_keys_is_refused(name):
+    _, key = make_device()
+    assert refused(ask(authorization=basic(name, key))) == (403, "not_this_device", False, True)
+
+
+def test_a_login_under_the_name_of_another_camera_is_refused():
+    _, key = make_device()
+    other, _ = make_device()
+    assert refused(ask(authorization=basic(str(other.pk), key))) == (403, "not_this_device", False, True)
+
+
+def test_the_secret_of_one_key_does_not_open_the_prefix_of_another(settings):
+    """Two keys under one prefix differ in their digest: the whole key is compared, not what finds it."""
+    _, key = make_device()
+    other, _ = make_device()
+    forged = DeviceKey.unscoped.get(device=other)
+    DeviceKey.unscoped.exclude(pk=forged.pk).update(prefix="x")
+    DeviceKey.unscoped.filter(pk=forged.pk).update(prefix=key.split("_")[2])
+    assert refused(ask(x_api_key=key)) == (401, "key_unknown", False, True)
+
+
+def test_a_key_whose_pepper_was_taken_away_is_unknown(settings):
+    _, key = make_device()
+    settings.VISANT_KEY_PEPPERS = {99: b"another"}
+    assert refused(ask(x_api_key=key)) == (401, "key_unknown", False, True)
+
+
+def test_the_key_itself_is_kept_nowhere():
+    device, key = make_device()
+    secret = key.split("_")[3]
+    for model in (Device, DeviceKey, DeviceStatus):
+        for row in model.unscoped.values():
+            assert secret not in str(row)
+    assert secret not in str(device.keys.get())
+
+
+def test_the_last_use_is_written_at_most_once_a_minute():
+    device, key = make_device()
+    assert device.keys.get().last_used_at is None
+    ask(x_api_key=key)
+    first = device.keys.get()
+    device.status.refresh_from_db()
+    assert first.last_used_at == device.status.last_seen_at
+    assert first.last_used_from == device.status.last_seen_from == "127.0.0.1"
+    assert timezone.now() - first.last_used_at < timedelta(minutes=1)
+
+    ask(x_api_key=key)
+    assert device.keys.get().last_used_at == first.last_used_at
+
+    earlier = first.last_used_at - timedelta(minutes=1)
+    device.keys.update(last_used_at=earlier)
+    ask(x_api_key=key)
+    assert device.keys.get().last_used_at > earlier
+
+
+def test_knowing_a_camera_takes_one_statement_and_three_once_a_minute():
+    _, key = make_device()
+    assert len(statements_of(lambda: authenticate_device(text=key, ip=None))) == 3
+    assert len(statements_of(lambda: authenticate_device(text=key, ip=None))) == 1
+    assert statements_of(lambda: ask(x_api_key="not-a-key")) == []
+
+
+def test_a_refused_key_is_not_noted_as_used():
+    device, key = make_device()
+    revoke_key(key=device.keys.get())
+    ask(x_api_key=key)
+    assert device.keys.get().last_used_at is None
+    device.status.refresh_from_db()
+    assert device.status.last_seen_at is None
+
+
+def test_revoking_a_key_again_changes_nothing_and_leaves_the_others_open():
+    device, key = make_device()
+    second, text = issue_key(device=device)
+    revoke_key(key=second)
+    at = second.revoked_at
+    revoke_key(key=second)
+    assert (second.revoked_at, second.state) == (at, "revoked")
+    assert ask(x_api_key=key).status_code == 200
+    assert refused(ask(x_api_key=text)) == (401, "key_revoked", False, True)

@@ -1,0 +1,221 @@
+"""Visant as production runs it: a real server process with a folder and a database of its own."""
+
+import http.client
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Any, NamedTuple
+from urllib.parse import urlsplit, urlunsplit
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+HOST = "127.0.0.1"
+START_SECONDS = 30
+
+
+class Camera(NamedTuple):
+    id: str
+    key: str
+
+
+class Server:
+    """``with Server(folder) as server``: migrated, and started by :meth:`start` on a free port of the loopback.
+
+    The database is a SQLite file in ``folder``, or a fresh one on the PostgreSQL that the tests run on. The server
+    may be killed and started again as often as one likes; the address stays. It ends only what it started.
+    """
+
+    def __init__(self, folder: Path, *, workers: int = 2, threads: int = 8, **environment: str) -> None:
+        self.folder = folder
+        self.workers = workers
+        self.threads = threads
+        self.port = _free_port()
+        self.url = f"http://{HOST}:{self.port}"
+        self.database = _Database.for_run(folder)
+        self.environment = {
+            **{name: value for name, value in os.environ.items() if not _is_ours(name)},
+            "VISANT_VAR": str(folder),
+            "VISANT_URL": self.url,
+            "DATABASE_URL": self.database.url,
+            **environment,
+        }
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> "Server":
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.database.create()
+        self.manage("migrate", "--verbosity=0")
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.kill()
+        self.database.drop()
+
+    @property
+    def media(self) -> Path:
+        return self.folder / "media"
+
+    @property
+    def log(self) -> Path:
+        """What all the processes wrote, one after the other."""
+        return self.folder / "server.log"
+
+    def start(self) -> None:
+        """Start the server and wait until it answers."""
+        command = [
+            sys.executable,
+            "-m",
+            "granian",
+            "--interface",
+            "wsgi",
+            "--host",
+            HOST,
+            "--port",
+            str(self.port),
+        ]
+        command += ["--workers", str(self.workers), "--blocking-threads", str(self.threads)]
+        with self.log.open("ab") as log:
+            self._process = subprocess.Popen(
+                [*command, "visant.wsgi:application"],
+                cwd=BASE_DIR,
+                env=self.environment,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,  # so that its workers can be killed with it, and nothing else is
+            )
+        _wait_until(self._answers, f"The server did not start; {self.log} may say why.")
+
+    def kill(self) -> None:
+        """End it and all its workers at once, as a power cut would: SIGKILL, no chance to finish anything."""
+        self._end(signal.SIGKILL)
+
+    def stop(self) -> None:
+        """Ask it to finish what it has begun and to go."""
+        self._end(signal.SIGTERM)
+
+    def manage(self, *arguments: str, **options: Any) -> str:
+        """Run one of Visant's commands on the server's folder and database; return what it printed."""
+        command = [sys.executable, "manage.py", *arguments]
+        done = subprocess.run(
+            command, cwd=BASE_DIR, env=self.environment, capture_output=True, text=True, check=False, **options
+        )
+        if done.returncode:
+            raise AssertionError(f"{' '.join(command[1:])} failed:\n{done.stdout}{done.stderr}")
+        return done.stdout
+
+    def add_organization(self, name: str = "Acme") -> str:
+        """Found an organization and return its slug."""
+        printed = self.manage("create_organization", "--name", name, "--owner", "owner@example.org", "--json")
+        return str(json.loads(printed)["slug"])
+
+    def add_camera(self, org: str, name: str) -> Camera:
+        return Camera(**json.loads(self.manage("add_device", "--org", org, "--name", name, "--json")))
+
+    def request(
+        self, method: str, path: str, body: bytes = b"", headers: dict[str, str] | None = None
+    ) -> tuple[int, dict[str, str], bytes]:
+        """Ask the server once, over a connection of its own; return status, headers and body."""
+        connection = http.client.HTTPConnection(HOST, self.port, timeout=START_SECONDS)
+        try:
+            connection.request(method, path, body, {"Content-Type": "image/jpeg", **(headers or {})})
+            answer = connection.getresponse()
+            return answer.status, {name.title(): value for name, value in answer.getheaders()}, answer.read()
+        finally:
+            connection.close()
+
+    def rows(self, query: str) -> list[tuple[Any, ...]]:
+        """Ask the database directly, past the server."""
+        return self.database.rows(query)
+
+    def _answers(self) -> bool:
+        if self._process is not None and self._process.poll() is not None:
+            raise AssertionError(f"The server ended at once:\n{self.log.read_text()[-2000:]}")
+        try:
+            with socket.create_connection((HOST, self.port), timeout=1) as connection:
+                connection.settimeout(START_SECONDS)
+                connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+                return connection.recv(12) == b"HTTP/1.1 200"
+        except OSError:
+            return False
+
+    def _refuses(self) -> bool:
+        """Nobody listens any more: the last of the workers is gone."""
+        with socket.socket() as connection:
+            return connection.connect_ex((HOST, self.port)) != 0
+
+    def _end(self, number: signal.Signals) -> None:
+        if self._process is None:
+            return
+        os.killpg(self._process.pid, number)
+        self._process.wait(timeout=START_SECONDS)
+        self._process = None
+        _wait_until(self._refuses, "A worker outlived the server.")
+
+
+class _Database(NamedTuple):
+    """Where the server keeps its rows. ``admin_url``: the PostgreSQL in which the database is made, or ''."""
+
+    url: str
+    admin_url: str
+
+    @classmethod
+    def for_run(cls, folder: Path) -> "_Database":
+        if os.environ.get("VISANT_TEST_DATABASE") != "postgresql":
+            return cls(f"sqlite:///{folder / 'visant.sqlite3'}", "")
+        admin_url = os.environ["VISANT_TEST_DATABASE_URL"]
+        name = f"server_{os.getpid()}_{time.monotonic_ns()}"
+        return cls(urlunsplit(urlsplit(admin_url)._replace(path=f"/{name}")), admin_url)
+
+    @property
+    def name(self) -> str:
+        return urlsplit(self.url).path.lstrip("/")
+
+    def create(self) -> None:
+        self._administer(f"CREATE DATABASE {self.name}")
+
+    def drop(self) -> None:
+        self._administer(f"DROP DATABASE IF EXISTS {self.name} WITH (FORCE)")
+
+    def rows(self, query: str) -> list[tuple[Any, ...]]:
+        if not self.admin_url:
+            import sqlite3
+
+            with sqlite3.connect(self.url.removeprefix("sqlite:///")) as connection:
+                return connection.execute(query).fetchall()
+        import psycopg
+
+        with psycopg.connect(self.url) as connection:
+            return connection.execute(query).fetchall()
+
+    def _administer(self, statement: str) -> None:
+        if not self.admin_url:
+            return
+        import psycopg
+
+        with psycopg.connect(self.admin_url, autocommit=True) as connection:
+            connection.execute(statement)
+
+
+def _is_ours(name: str) -> bool:
+    return name == "DATABASE_URL" or (name.startswith("VISANT_") and not name.startswith("VISANT_TEST_"))
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        return int(probe.getsockname()[1])
+
+
+def _wait_until(claim: Any, otherwise: str) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while not claim():
+        if time.monotonic() > deadline:
+            raise AssertionError(otherwise)
+        time.sleep(0.05)

@@ -1,0 +1,148 @@
+"""What the environment says: read strictly, refused in a sentence, and never insecure by silence."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from visant.environment import parse_peppers
+
+BASE_DIR = Path(__file__).resolve().parent.parent.parent
+
+
+def start(folder: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run ``manage.py`` with nothing of ours in the environment but what is given."""
+    ours = ("VISANT_", "DATABASE_", "SECRET_KEY", "DEBUG", "PORT", "WEB_PROCESSES", "DJANGO_")
+    clean = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
+    return subprocess.run(
+        [sys.executable, str(BASE_DIR / "manage.py"), *(arguments or ("check",))],
+        env={**clean, "VISANT_VAR": str(folder), **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def read(folder: Path, expression: str, **environment: str) -> str:
+    code = f"from django.conf import settings; print(repr(({expression})))"
+    done = start(folder, "shell", "--no-imports", "-c", code, **environment)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+WRONG = [
+    ("DEBUG", "maybe", "true or false"),
+    ("VISANT_MIGRATE", "perhaps", "true or false"),
+    ("PORT", "0", "1 and less than or equal to 65535"),
+    ("PORT", "65536", "1 and less than or equal to 65535"),
+    ("PORT", "abc", "a whole number"),
+    ("WEB_PROCESSES", "0", "1 and less than or equal to 256"),
+    ("VISANT_WEB_THREADS", "many", "a whole number"),
+    ("VISANT_WORKERS", "-1", "1 and less than or equal to 64"),
+    ("VISANT_LOG_LEVEL", "LOUD", "DEBUG, INFO, WARNING, ERROR"),
+    ("VISANT_MAX_PICTURE_MB", "0", "1 and less than or equal to 1024"),
+    ("VISANT_MAX_MEGAPIXELS", "151", "1 and less than or equal to 150"),
+    ("VISANT_URL", "foo", "like https://visant.example.org"),
+    ("VISANT_URL", "ftp://visant.example.org", "like https://visant.example.org"),
+    ("DATABASE_URL", "nonsense", "like postgres://user:password@host:5432/name"),
+    ("DATABASE_URL", "nonsense://host/name", "like postgres://user:password@host:5432/name"),
+    ("DATABASE_URL", "mysql://user@localhost/name", "PostgreSQL or SQLite"),
+    ("DATABASE_POOL_MAX", "0", "1 and less than or equal to 1000"),
+    ("VISANT_KEY_PEPPERS", "one:secret", "like 1:secret,2:secret"),
+    ("VISANT_KEY_PEPPERS", "1:secret,1:other", "each number once"),
+    ("VISANT_TYPO", "1", "allowed are"),
+    ("VISANT_WORKER", "2", "did you mean VISANT_WORKERS?"),
+    ("SECRET_KEY_FILE", "/nowhere/at/all", "cannot be read (No such file or directory)"),
+]
+
+
+@pytest.mark.parametrize(("name", "value", "allowed"), WRONG)
+def test_a_wrong_value_stops_the_start_with_a_sentence(tmp_path, name, value, allowed):
+    done = start(tmp_path, **{name: value})
+    assert done.returncode != 0
+    assert done.stdout == ""
+    [line] = done.stderr.splitlines()
+    assert line.startswith("Visant cannot start: ")
+    assert name in line
+    assert allowed in line
+
+
+def test_a_pool_larger_at_least_than_at_most_is_refused(tmp_path):
+    pool = {"DATABASE_POOL_MIN": "9", "DATABASE_POOL_MAX": "3"}
+    done = start(tmp_path, DATABASE_URL="postgres://localhost/visant", **pool)
+    assert done.stderr == ("Visant cannot start: DATABASE_POOL_MIN must not be larger than DATABASE_POOL_MAX.\n")
+    assert done.returncode != 0
+
+
+def test_it_starts_with_nothing_and_debug_is_off(tmp_path):
+    done = start(tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    shown = "settings.DEBUG, settings.DATABASES['default']['NAME'], settings.PORT"
+    assert read(tmp_path, shown) == repr((False, str(tmp_path / "visant.sqlite3"), 8000))
+
+
+def test_variables_of_the_camera_and_of_tests_may_stand_beside(tmp_path):
+    assert start(tmp_path, VISANT_CAMERA_KEY="x", VISANT_TEST_DATABASE="sqlite").returncode == 0
+
+
+@pytest.mark.parametrize("name", ["secret_key", "key_peppers"])
+def test_a_secret_is_made_at_the_first_start_and_kept(tmp_path, name):
+    folder = tmp_path / "deep" / "var"
+    assert start(folder).returncode == 0
+    made = (folder / name).read_text()
+    assert len(made.strip()) >= 50
+    assert (folder / name).stat().st_mode & 0o777 == 0o600
+    assert sorted(path.name for path in folder.iterdir()) == ["key_peppers", "secret_key"]
+    assert start(folder).returncode == 0
+    assert (folder / name).read_text() == made
+    assert start(tmp_path / "other").returncode == 0
+    assert (tmp_path / "other" / name).read_text() != made
+
+
+def test_a_secret_comes_from_a_file(tmp_path):
+    (tmp_path / "key").write_text("from a file\n")
+    assert read(tmp_path, "settings.SECRET_KEY", SECRET_KEY_FILE=str(tmp_path / "key")) == "'from a file'"
+    assert not (tmp_path / "secret_key").exists()
+
+
+def test_a_secret_given_twice_is_refused(tmp_path):
+    (tmp_path / "key").write_text("from a file")
+    done = start(tmp_path, SECRET_KEY="given", SECRET_KEY_FILE=str(tmp_path / "key"))
+    sentence = "Visant cannot start: SECRET_KEY and SECRET_KEY_FILE are both set: set one of them.\n"
+    assert (done.returncode != 0, done.stderr) == (True, sentence)
+
+
+@pytest.mark.parametrize(("content", "sentence"), [(b"\n", "is empty"), (b"\xff\xfe\x00", "is not a text")])
+def test_a_file_without_a_secret_is_refused(tmp_path, content, sentence):
+    (tmp_path / "key").write_bytes(content)
+    done = start(tmp_path, SECRET_KEY_FILE=str(tmp_path / "key"))
+    assert done.stderr == (
+        f"Visant cannot start: SECRET_KEY_FILE: {tmp_path / 'key'} {sentence}; it must hold the secret.\n"
+    )
+
+
+def test_a_folder_that_cannot_be_written_is_refused(tmp_path):
+    (tmp_path / "file").write_text("not a folder")
+    done = start(tmp_path / "file")
+    [line] = done.stderr.splitlines()
+    assert line.startswith(f"Visant cannot start: VISANT_VAR: {tmp_path / 'file'} cannot be written (")
+
+
+def test_peppers_are_read_in_order():
+    assert parse_peppers("only") == {1: b"only"}
+    assert list(parse_peppers("2:new, 1:old ").items()) == [(2, b"new"), (1, b"old")]
+
+
+def test_the_deployment_check_finds_nothing_behind_https(tmp_path):
+    deploy = ("check", "--deploy", "--fail-level", "WARNING")
+    done = start(tmp_path, *deploy, VISANT_URL="https://visant.example.org")
+    assert (done.returncode, done.stdout) == (0, "System check identified no issues (3 silenced).\n"), done.stderr
+
+
+def test_cookies_are_for_https_only_behind_https(tmp_path):
+    shown = "settings.SESSION_COOKIE_SECURE, settings.CSRF_COOKIE_SECURE, settings.ALLOWED_HOSTS"
+    assert read(tmp_path, shown, VISANT_URL="https://visant.example.org:8443") == repr(
+        (True, True, ["127.0.0.1", "[::1]", "localhost", "visant.example.org"])
+    )
