@@ -1,5 +1,11 @@
 from django.apps import AppConfig
+from django.core import checks
 
 
 class CapturesConfig(AppConfig):
     name = "captures"
+
+    def ready(self) -> None:
+        from captures.checks import check_evaluators
+
+        checks.register(check_evaluators)

@@ -44,6 +44,7 @@ class Definition(Row, TenantModel):
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["device", "version"], name="captures_definition_version_once"),
+            models.UniqueConstraint(fields=["id", "org"], name="captures_definition_id_and_organization"),
             models.UniqueConstraint(
                 fields=["device"], condition=models.Q(active=True), name="captures_definition_one_active"
             ),
@@ -57,9 +58,7 @@ class Evaluation(Row, TenantModel):
     """One call of one evaluator on one picture: what it said, or how it failed, and what it took."""
 
     capture = models.ForeignKey("captures.Capture", on_delete=models.CASCADE, related_name="evaluations")
-    definition = models.ForeignKey(
-        Definition, null=True, on_delete=models.PROTECT, related_name="evaluations"
-    )
+    definition = models.ForeignKey(Definition, null=True, on_delete=models.PROTECT, related_name="evaluations")
     attempt = models.PositiveSmallIntegerField()
     provider = models.CharField(max_length=60)
     model = models.CharField(max_length=120)
@@ -103,15 +102,9 @@ class Label(Row, TenantModel):
     """What a person says a picture is. A picture labelled normal is a reference of its camera."""
 
     capture = models.OneToOneField("captures.Capture", on_delete=models.CASCADE, related_name="label")
-    device = models.ForeignKey(
-        "devices.Device", on_delete=models.CASCADE, related_name="labels", db_index=False
-    )
-    verdict = models.CharField(
-        max_length=10, choices=[(s.value, s.label) for s in (State.NORMAL, State.ABNORMAL)]
-    )
-    reference = models.BooleanField(
-        default=False, help_text="The camera's pictures are compared with this one."
-    )
+    device = models.ForeignKey("devices.Device", on_delete=models.CASCADE, related_name="labels", db_index=False)
+    verdict = models.CharField(max_length=10, choices=[(s.value, s.label) for s in (State.NORMAL, State.ABNORMAL)])
+    reference = models.BooleanField(default=False, help_text="The camera's pictures are compared with this one.")
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+"
     )

@@ -24,8 +24,8 @@ WORKING_SIDE = 640
 THUMBNAIL_SIZE = (400, 300)
 THUMBNAIL_QUALITY = 85
 
-MAX_PIXELS = 50_000_000
-"""Above this a picture is refused unread: 50 megapixels decode to 150 MB. Below Pillow's own bomb limit."""
+MAX_PIXELS = 150_000_000
+"""Above this a picture is refused unread: 150 megapixels decode to 450 MB. Below Pillow's own bomb limit."""
 
 # Named by their readers, which registers these; a JPEG of several pictures (MPO) opens as JPEG.
 FORMATS = tuple(reader.format for reader in (JpegImageFile, PngImageFile, WebPImageFile, BmpImageFile))

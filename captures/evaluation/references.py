@@ -27,7 +27,7 @@ def context_of(capture: Capture, definition: Definition | None) -> Context:
     rows = marked if len(marked) >= MARKED_ENOUGH else _with_the_first(capture, definition, marked)
     regions = definition.regions if definition else []
     ignored = definition.ignore_regions if definition else []
-    key = f"{regions}{ignored}{[str(row.pk) for row in rows]}"
+    key = f"{regions}{ignored}{len(marked)}{[str(row.pk) for row in rows]}"
     return Context(
         references=lambda: load_pictures(rows),
         references_key=f"{capture.device_id}:{hashlib.sha256(key.encode()).hexdigest()}",
@@ -58,7 +58,7 @@ def _candidates(capture: Capture, definition: Definition | None) -> CaptureQuery
 
 def _marked(capture: Capture, definition: Definition | None) -> CaptureQuerySet:
     """The references that people marked, the latest marks first."""
-    marked = _candidates(capture, definition).filter(label__reference=True)
+    marked = _candidates(capture, definition).filter(label__reference=True, usable=True)
     return marked.order_by("-label__pk")[:REFERENCES_KEPT]
 
 

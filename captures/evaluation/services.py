@@ -47,9 +47,9 @@ class Outcome:
 
 @lru_cache(maxsize=1)
 def evaluators() -> tuple[Evaluator, ...]:
-    """The evaluators of the setting VISANT_EVALUATORS, made once a process: they remember the cameras."""
+    """The usability check and those of VISANT_EVALUATORS, made once a process: they remember the cameras."""
     cv2.setNumThreads(1)  # a picture takes one core; more cores are for more workers
-    return tuple(import_string(path)() for path in settings.VISANT_EVALUATORS)
+    return UsabilityEvaluator(), *(import_string(path)() for path in settings.VISANT_EVALUATORS)
 
 
 def evaluate_next(*, now: datetime | None = None) -> bool:
@@ -89,9 +89,7 @@ def evaluate_claimed(*, capture: Capture) -> None:
         thumbnail = _store_thumbnail(capture, data)
         picture = decode_picture(data, captured_at=capture.captured_at, sha256=capture.sha256)
     except (OSError, Undecodable) as error:
-        # Without the path of an OSError: the sentence is shown to people.
-        sentence = getattr(error, "strerror", None) or str(error) or type(error).__name__
-        reading = Outcome("reader", "1", None, sentence, 0)
+        reading = Outcome("reader", "1", None, _sentence(error), 0)
         record_outcomes(capture=capture, outcomes=[reading], final=isinstance(error, Undecodable))
         return
     definition = active_definition(capture)
@@ -115,11 +113,11 @@ def retry_failed(*, captures: CaptureQuerySet) -> int:
 
 def judge(picture: Picture, context: Context) -> list[Outcome]:
     """Ask whether the picture is usable, then each evaluator. What cannot be seen is not judged further."""
-    outcomes = [_ask(UsabilityEvaluator(), picture, context)]
-    first = outcomes[0].verdict
-    if first is not None and State(first.verdict) == State.NORMAL:
-        outcomes += [_ask(evaluator, picture, context) for evaluator in evaluators()]
-    return outcomes
+    usability, *others = evaluators()
+    first = _ask(usability, picture, context)
+    if first.verdict is None or State(first.verdict.verdict) != State.NORMAL:
+        return [first]
+    return [first, *(_ask(evaluator, picture, context) for evaluator in others)]
 
 
 @transaction.atomic
@@ -160,12 +158,17 @@ def _ask(evaluator: Evaluator, picture: Picture, context: Context) -> Outcome:
         State(answer.verdict)  # any other word is a failure, too
         verdict = answer
     except EvaluatorFailed as failure:
-        error = str(failure) or "The evaluator failed."
+        error = _sentence(failure)
     except Exception as failure:  # an evaluator is foreign code: what it raises is its failure
         logger.exception("The evaluator %s failed.", evaluator.name)
-        error = f"{type(failure).__name__}: {failure}"
+        error = f"{type(failure).__name__}: {_sentence(failure)}"
     latency = round((time.perf_counter() - began) * 1000)
     return Outcome(evaluator.name, evaluator.version, verdict, error, latency)
+
+
+def _sentence(error: Exception) -> str:
+    """What went wrong, to be shown to people: of an OSError without the path."""
+    return getattr(error, "strerror", None) or str(error) or type(error).__name__
 
 
 def _verdict_fields(outcomes: list[Outcome], now: datetime) -> dict[str, object]:

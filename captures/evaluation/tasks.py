@@ -5,7 +5,8 @@ from datetime import timedelta
 
 from django.conf import settings
 from django.utils import timezone
-from django_tasks import TaskResult, TaskResultStatus, task
+from django_tasks import TaskResult, task
+from django_tasks.exceptions import TaskResultDoesNotExist
 
 from captures.evaluation.services import evaluate_next
 from captures.models import Capture
@@ -40,7 +41,10 @@ def wake_workers() -> None:
 
 
 def _still_waits(wake: TaskResult) -> bool:
-    wake.refresh()
+    try:
+        wake.refresh()
+    except TaskResultDoesNotExist:
+        return False  # pruned: it finished long ago
     if wake.is_finished or wake.enqueued_at is None:
         return False
     return wake.enqueued_at > timezone.now() - FORGET_AFTER

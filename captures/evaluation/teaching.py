@@ -21,9 +21,11 @@ class InvalidDefinition(Invalid):
     code = "invalid_definition"
 
 
-def label_capture(
-    *, capture: Capture, verdict: str, reference: bool | None = None, acting_user: User
-) -> Label:
+# A model's field checks no length of a long text; the forms read theirs from it.
+LONGEST_TEXT = Definition._meta.get_field("text").max_length or 0
+
+
+def label_capture(*, capture: Capture, verdict: str, reference: bool | None = None, acting_user: User) -> Label:
     """Say what a picture is: ``normal`` or ``abnormal``; the latest word counts.
 
     ``reference``: whether the camera's pictures are compared with this one. Unsaid, a picture called normal
@@ -70,6 +72,8 @@ def change_definition(
     Pictures already judged keep the version they were judged by. ``references_from`` forgets older references,
     as after the camera was moved; unsaid, the active version's moment is kept.
     """
+    if len(text) > LONGEST_TEXT:
+        raise InvalidDefinition(f"The text has {len(text)} characters; at most {LONGEST_TEXT} are allowed.")
     # Lock the camera, so that two editors get two versions one after the other.
     Device.unscoped.select_for_update().get(pk=device.pk)
     newest = device.definitions.order_by("-version").first()

@@ -5,10 +5,12 @@ from django.db import migrations
 # table, column, table pointed at
 LINKS = [
     ("captures_capture", "device_id", "devices_device"),
+    ("captures_capture", "definition_id", "captures_definition"),
     ("captures_definition", "device_id", "devices_device"),
     ("captures_label", "device_id", "devices_device"),
     ("captures_label", "capture_id", "captures_capture"),
     ("captures_evaluation", "capture_id", "captures_capture"),
+    ("captures_evaluation", "definition_id", "captures_definition"),
 ]
 
 

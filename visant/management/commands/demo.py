@@ -28,7 +28,8 @@ class Command(BaseCommand):
         if not self._is_there(folder):
             self._found(folder)
         self.stdout.write(
-            f"Starting web server, worker, scheduler and one camera, which takes a picture every {INTERVAL_SECONDS} s.\n"
+            "Starting web server, worker, scheduler and one camera, "
+            f"which takes a picture every {INTERVAL_SECONDS} s.\n"
             f"Visant is at {settings.VISANT_URL} (log in as {OWNER}). Ctrl-C stops all of it."
         )
         supervise([*programs(), self._camera(folder)])

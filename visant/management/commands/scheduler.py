@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError, close_old_connections
 from django.utils.module_loading import import_string
 
@@ -34,10 +34,20 @@ class Command(BaseCommand):
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: stop.set())
         jobs = [Job(name, import_string(name), seconds) for name, seconds in settings.SCHEDULE.items()]
-        while not stop.is_set():
-            for job in jobs:
-                run_if_due(job, time.monotonic())
-            stop.wait(max(0.0, min(job.due for job in jobs) - time.monotonic()))
+        # A thread each: a sweep of the archive may take hours, and workers are woken twice a second.
+        threads = [threading.Thread(target=repeat, args=(job, stop), name=job.name, daemon=True) for job in jobs]
+        for thread in threads:
+            thread.start()
+        while not stop.wait(1):
+            for thread in threads:
+                if not thread.is_alive():
+                    raise CommandError(f"{thread.name} ended by a bug, which was logged.")
+
+
+def repeat(job: Job, stop: threading.Event) -> None:
+    while not stop.is_set():
+        run_if_due(job, time.monotonic())
+        stop.wait(max(0.0, job.due - time.monotonic()))
 
 
 def run_if_due(job: Job, now: float) -> None:

@@ -1,0 +1,68 @@
+"""Cameras and keys are added by ``devices/services.py`` (``manage.py add_device``), never here: a camera counts
+towards its organization's limit, and a key's text exists only at the moment it is made."""
+
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest
+
+from devices.models import Device, DeviceKey, DeviceStatus
+from devices.services import revoke_key
+from orgs.readonly import ReadOnlyAdmin
+
+
+@admin.register(Device)
+class DeviceAdmin(ReadOnlyAdmin):
+    list_display = ("name", "org", "status__last_seen_at", "status__version", "created_at")
+    list_filter = ("status__last_seen_at", "created_at")
+    list_select_related = ("org", "status")
+    search_fields = ("name", "id", "org__slug", "org__name")
+    search_help_text = "Name or id of the camera, slug or name of its organization"
+    ordering = ("-pk",)
+    fields = ("id", "org", "name", "created_at", "status")
+    readonly_fields = ("status",)
+
+
+@admin.register(DeviceKey)
+class DeviceKeyAdmin(ReadOnlyAdmin):
+    list_display = ("prefix", "device", "org", "state", "created_at", "expires_at", "last_used_at")
+    list_filter = (("revoked_at", admin.EmptyFieldListFilter), "expires_at", "last_used_at")
+    list_select_related = ("device", "org")
+    search_fields = ("prefix", "device__name", "device__id", "org__slug")
+    search_help_text = "Prefix of the key, name or id of its camera, slug of the organization"
+    ordering = ("-pk",)
+    # Not the digest nor its pepper: nobody needs to see what only a machine compares.
+    fields = (
+        "id",
+        "org",
+        "device",
+        "prefix",
+        "state",
+        "created_at",
+        "expires_at",
+        "revoked_at",
+        "last_used_at",
+        "last_used_from",
+    )
+    actions = ("revoke",)
+
+    def has_revoke_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("devices.change_devicekey")
+
+    @admin.action(description="Revoke the selected keys, for good", permissions=["revoke"])
+    def revoke(self, request: HttpRequest, queryset: QuerySet[DeviceKey]) -> None:
+        keys = list(queryset.filter(revoked_at=None))
+        for key in keys:
+            revoke_key(key=key)
+            self.log_change(request, key, "Revoked.")
+        self.message_user(request, f"Keys revoked: {len(keys)}.", messages.SUCCESS)
+
+
+@admin.register(DeviceStatus)
+class DeviceStatusAdmin(ReadOnlyAdmin):
+    list_display = ("device", "org", "last_seen_at", "last_seen_from", "version")
+    list_filter = ("last_seen_at",)
+    list_select_related = ("device", "org")
+    search_fields = ("device__name", "device__id", "org__slug", "version")
+    search_help_text = "Name or id of the camera, slug of the organization, version"
+    ordering = ("-pk",)
+    fields = ("device", "org", "last_seen_at", "last_seen_from", "version", "reported_configuration")

@@ -1,0 +1,118 @@
+"""The two walls between organizations: promises about code that is not written yet."""
+
+import re
+
+import pytest
+from django.apps import apps
+from django.conf import settings
+from django.db import IntegrityError, connection, models, transaction
+
+from captures.evaluation.models import Definition, Evaluation, Label
+from captures.models import Capture
+from devices.models import Device, DeviceKey, DeviceStatus
+from orgs.models import Organization
+from orgs.tenancy import TenantModel
+from tests.builders import make_capture, make_definition, make_device, make_evaluation, make_label, make_org
+
+APPS = ("orgs", "devices", "captures", "sharing")
+MAY_LOOK_ACROSS = {
+    "orgs/services.py": "makes the membership of the owner of a new organization",
+    "devices/services.py": "finds whose key it is, which tells the organization; writes rows it was given",
+    "captures/services.py": "finds the first copy of a picture, by its camera",
+    "captures/upkeep.py": "sweeps the files of all organizations",
+    "captures/evaluation/services.py": "workers judge for all organizations; writes rows it was given",
+    "captures/evaluation/tasks.py": "workers are woken for all organizations",
+    "captures/evaluation/teaching.py": "writes the label of a capture it was given, locks a camera it was given",
+    "visant/management/commands/demo.py": "an operator's command, before anybody is there",
+}
+WAYS_AROUND = re.compile(r"\.(unscoped|_default_manager|_base_manager)\b")
+
+
+def tenant_models() -> list[type[TenantModel]]:
+    return [model for model in apps.get_models() if issubclass(model, TenantModel)]
+
+
+def test_only_the_listed_files_look_across_organizations():
+    using = {
+        str(path.relative_to(settings.BASE_DIR))
+        for app in (*APPS, "visant")
+        for path in (settings.BASE_DIR / app).rglob("*.py")
+        if not {"tests", "migrations"} & set(path.parts) and WAYS_AROUND.search(path.read_text())
+    }
+    assert using == set(MAY_LOOK_ACROSS)
+
+
+def test_a_tenant_model_has_no_objects():
+    assert len(tenant_models()) >= 8
+    assert [model for model in tenant_models() if hasattr(model, "objects")] == []
+    assert {model._default_manager.name for model in tenant_models()} == {"unscoped"}
+
+
+def test_every_row_that_points_at_an_organization_is_a_tenants():
+    pointing = [
+        model
+        for label in APPS
+        for model in apps.get_app_config(label).get_models()
+        if any(field.related_model is Organization for field in model._meta.fields)
+    ]
+    assert set(pointing) == set(tenant_models())
+
+
+def test_every_row_that_hangs_on_a_tenants_row_is_a_tenants():
+    hanging = {
+        model
+        for model in apps.get_models()
+        for field in model._meta.fields
+        if isinstance(field, models.ForeignKey) and issubclass(field.related_model, TenantModel)
+    }
+    assert hanging <= set(tenant_models())
+
+
+CROSSINGS = [
+    (DeviceKey, "device_id"),
+    (DeviceStatus, "device_id"),
+    (Capture, "device_id"),
+    (Definition, "device_id"),
+    (Label, "device_id"),
+    (Label, "capture_id"),
+    (Evaluation, "capture_id"),
+]
+
+
+@pytest.mark.django_db
+@pytest.mark.skipif(
+    "postgresql" not in settings.DATABASES["default"]["ENGINE"],
+    reason="SQLite adds no constraint to a table that is there; one wall stands there, the one in code",
+)
+@pytest.mark.parametrize(("model", "column"), CROSSINGS)
+def test_a_row_of_one_organization_cannot_hang_on_anothers(model, column):
+    capture = make_capture(verdict="uncertain")
+    make_definition(capture.device)
+    make_label(capture)
+    make_evaluation(capture)
+    strangers = make_capture(make_device(make_org())[0])
+    target = {"device_id": strangers.device_id, "capture_id": strangers.pk}[column]
+    own = model.unscoped.filter(org=capture.org)
+    before = own.values().get()
+    # The key of a status is the camera itself: there the organization is moved instead.
+    change = {"org_id": strangers.org_id} if model is DeviceStatus else {column: target}
+    with pytest.raises(IntegrityError, match="_same_organization"):
+        write_at_once(own, change)
+    assert own.values().get() == before
+
+
+def write_at_once(rows: models.QuerySet, change: dict[str, object]) -> None:
+    """Write as a whole transaction does, whose end is when the constraints are looked at."""
+    with transaction.atomic():
+        rows.update(**change)
+        connection.check_constraints()
+
+
+@pytest.mark.django_db
+def test_a_camera_knows_only_what_is_its_own():
+    """The scoped ways, once: each related manager stays within the organization it started from."""
+    ours, theirs = make_capture(), make_capture()
+    assert list(ours.org.captures.all()) == [ours]
+    assert list(ours.org.devices.all()) == [ours.device]
+    assert list(Device.unscoped.filter(captures=theirs)) == [theirs.device]
+    assert list(ours.device.captures.all()) == [ours]
