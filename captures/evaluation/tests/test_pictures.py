@@ -99,8 +99,8 @@ def test_damage_in_the_middle_of_a_jpeg_is_noticed() -> None:
 
 
 def test_more_pixels_than_can_be_handled_are_refused_unread() -> None:
-    with pytest.raises(Undecodable, match="8000 × 8000 pixels"):
-        decode(save(Image.new("1", (8000, 8000))))
+    with pytest.raises(Undecodable, match="pixels"):  # in our words, or in Pillow's where its limit is lower
+        decode(save(Image.new("1", (13000, 13000))))
 
 
 @pytest.mark.parametrize(
