@@ -27,17 +27,20 @@ from visant_camera.sources.yard import paint_shadows, paint_yard
 
 JPEG_QUALITY = 88
 NOISE = 2.6  # standard deviation of the sensor, of 255 levels
-SHADOW = (0.60, 0.64, 0.72)  # what of each channel's light is left in the shade; the sky is blue
+SHADOW = (0.70, 0.73, 0.79)  # what of each channel's light is left in the shade; the sky is blue
 # Uniform random bytes through this table are Gaussian noise around 128.
 GAUSSIAN = [round(128 + NormalDist(0, NOISE).inv_cdf((level + 0.5) / 256)) for level in range(256)]
 
 
 @dataclass(frozen=True)
 class SceneOptions:
-    """``cycle`` and ``quiet`` count pictures: sixty are ten minutes at the usual ten seconds between two."""
+    """``cycle`` and ``quiet`` count pictures: six are a minute at the usual ten seconds between two.
+
+    Half a cycle lies within the first twenty pictures: whoever learns from them has seen all the light there is.
+    """
 
     seed: str = "1"
-    cycle: int = 60
+    cycle: int = 38
     quiet: int = 24
     night: bool = False
 
@@ -52,7 +55,7 @@ class SceneSource(Source):
 
     @classmethod
     def from_spec(cls, spec: str) -> SceneSource:
-        """From ``scene:yard?seed=7&cycle=60&quiet=24&night=yes``; all after ``scene:`` may be left out."""
+        """From ``scene:yard?seed=7&cycle=38&quiet=24&night=yes``; all after ``scene:`` may be left out."""
         parts = urlsplit(spec)
         if parts.path not in ("", "yard"):
             raise SourceError(f"There is no painted scene {parts.path!r}; there is scene:yard.")

@@ -33,7 +33,7 @@ def paint_shadows(sun: float) -> Image.Image:
     """Where the sun does not reach, L 640×480, 255 is full shadow. ``sun`` is -1 (left) … 1 (right)."""
     mask = Image.new("L", SIZE)
     draw = ImageDraw.Draw(mask)
-    reach = -sun  # shadows fall away from the sun
+    reach = -sun / 2  # shadows fall away from the sun, which stands high
     draw.polygon([(0, 330), (212, 330), (212 + 130 * reach, 372 - 12 * abs(sun)), (0, 372)], fill=255)
     draw.polygon([(541, 300), (553, 300), (553 + 80 * reach, 336), (541 + 80 * reach, 336)], fill=255)
     crown_x, crown_y = 547 + 130 * reach, 352
