@@ -1,6 +1,8 @@
 """Is it a picture, whole and of a bearable size? Looked at without decoding its full pixels."""
 
 import io
+import zlib
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import simplejpeg
@@ -16,6 +18,7 @@ class NotAPicture(UnsupportedType):
 
 class BrokenPicture(Invalid):
     code = "broken_picture"
+    keep_local = False
 
 
 class TooManyPixels(TooLarge):
@@ -32,8 +35,14 @@ class PictureFacts(NamedTuple):
 
 
 EXTENSIONS = {"JPEG": "jpeg", "PNG": "png", "WEBP": "webp"}
+# Samples of a pixel by colour type (PNG specification, 11.2.1).
+PNG_CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
+PIECE = 1024 * 1024
 # Pillow refuses by itself at twice this; our own limit, checked right after the header was read, is exact.
 Image.MAX_IMAGE_PIXELS = settings.VISANT_MAX_MEGAPIXELS * 1_000_000
+
+# What the readers raise; an IndexError is a PNG without pixels.
+BROKEN = (OSError, SyntaxError, ValueError, EOFError, IndexError, zlib.error)
 
 
 def inspect_picture(data: bytes) -> PictureFacts:
@@ -49,7 +58,7 @@ def inspect_picture(data: bytes) -> PictureFacts:
         raise NotAPicture("This is not a JPEG, PNG or WebP picture, or its beginning is damaged.") from error
     except Image.DecompressionBombError as error:
         raise TooManyPixels(_pixel_limit()) from error
-    except (OSError, SyntaxError, ValueError, EOFError, IndexError) as error:  # IndexError: a PNG without pixels
+    except BROKEN as error:
         raise BrokenPicture(f"The picture is damaged or cut off ({error}).") from error
     return facts
 
@@ -74,9 +83,36 @@ def _refuse_broken(image: Image.Image, data: bytes, facts: PictureFacts) -> None
 
     JPEG: the whole stream is entropy-decoded, at an eighth of its size and in grey; Pillow's ``verify`` passes
     truncated files, and only libjpeg's strict mode notices damage in the middle. PNG: the checksum of every
-    chunk. WebP: the container was already walked by ``open``, which refuses a shorter file than it says.
+    chunk, and that the rows are all there. WebP: the container was already walked by ``open``, which refuses a
+    shorter file than it says; within, it has no checksum that could be looked at.
     """
     if facts.extension == "jpeg":
         simplejpeg.decode_jpeg(data, colorspace="GRAY", min_height=1, min_width=1, min_factor=8, fastdct=True)
-    else:
-        image.verify()
+        return
+    image.verify()
+    if facts.extension == "png":
+        _refuse_missing_rows(data, facts)
+
+
+def _refuse_missing_rows(data: bytes, facts: PictureFacts) -> None:
+    """Inflate the rows of a PNG, a piece at a time, and see that none is missing (PNG specification, 11.2)."""
+    depth, channels, interlaced = data[24], PNG_CHANNELS.get(data[25], 1), bool(data[28])
+    expected = facts.height * (1 + (facts.width * depth * channels + 7) // 8)
+    inflate, length = zlib.decompressobj(), 0
+    for chunk in _rows_of_png(data):
+        rest = chunk
+        while rest and not inflate.eof and length <= 2 * expected:  # an interlaced picture takes a little more
+            length += len(inflate.decompress(rest, PIECE))
+            rest = inflate.unconsumed_tail
+    if not inflate.eof or (length < expected and not interlaced):
+        raise ValueError("rows are missing")
+
+
+def _rows_of_png(data: bytes) -> Iterator[bytes]:
+    """The contents of the IDAT chunks. That the chunks are whole was verified."""
+    at = 8
+    while at + 8 <= len(data):
+        length = int.from_bytes(data[at : at + 4])
+        if data[at + 4 : at + 8] == b"IDAT":
+            yield data[at + 8 : at + 8 + length]
+        at += 12 + length

@@ -52,13 +52,20 @@ def _write_durably(path: Path, content: File) -> None:
         os.fsync(file.fileno())
 
 
+# Folders whose names this process knows to be on the disk. That one is there is not enough: another process may
+# have made it a moment ago and not have synced it yet.
+_synced: set[Path] = set()
+
+
 def _make_folder(folder: Path) -> None:
-    """Make ``folder`` with its parents; each new name is synced into the folder that holds it."""
-    if folder.is_dir():
+    """Make ``folder`` with its parents; each name is synced into the folder that holds it."""
+    there = folder.is_dir()
+    if there and (folder in _synced or folder.is_mount()):
         return
     _make_folder(folder.parent)
     folder.mkdir(exist_ok=True)
     _sync_folder(folder.parent)
+    _synced.add(folder)
 
 
 def _sync_folder(folder: Path) -> None:

@@ -1,6 +1,7 @@
 """Files that no row speaks of: left by a crash between the file and its row."""
 
 import logging
+import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -10,6 +11,7 @@ from django.core.files.storage import Storage, default_storage, storages
 from django.utils import timezone
 
 from captures.models import Capture
+from orgs.models import Organization
 
 logger = logging.getLogger(__name__)
 
@@ -38,7 +40,7 @@ def sweep_files(*, now: datetime | None = None, dry_run: bool = False) -> SweepR
     seen, orphans = 0, []
     for batch in _batches(_old_files(default_storage, before=now - SWEEP_AFTER)):
         seen += len(batch)
-        orphans += _without_row(batch)
+        orphans += _without_row(_of_known_organizations(batch))
     expired = list(_old_files(quarantine, before=now - QUARANTINE))
     if not dry_run:
         for key in orphans:
@@ -71,6 +73,20 @@ def _modified_before(storage: Storage, key: str, before: datetime) -> bool:
         return storage.get_modified_time(key) < before
     except FileNotFoundError:
         return False  # renamed or deleted since it was listed
+
+
+def _of_known_organizations(keys: list[str]) -> list[str]:
+    """Leave out the files of organizations this database does not know: it is not the one they belong to."""
+    owners = {key: _uuid(key.partition("/")[0]) for key in keys}
+    known = set(Organization.objects.filter(pk__in=filter(None, owners.values())).values_list("pk", flat=True))
+    return [key for key, owner in owners.items() if owner is None or owner in known]
+
+
+def _uuid(text: str) -> uuid.UUID | None:
+    try:
+        return uuid.UUID(text)
+    except ValueError:
+        return None
 
 
 def _without_row(keys: list[str]) -> list[str]:

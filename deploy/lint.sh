@@ -5,14 +5,15 @@ cd "$(dirname "$0")/.."
 export PATH="$PWD/.venv/bin:$PATH"
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
+export VISANT_VAR="$scratch"
 
 ruff check .
 ruff format --check .
 mypy .
 (cd camera && mypy --strict visant_camera)
 lint-imports
-VISANT_VAR="$scratch" python manage.py makemigrations --check --dry-run
-VISANT_VAR="$scratch" VISANT_URL=https://visant.example.org python manage.py check --deploy --fail-level WARNING
+python manage.py makemigrations --check --dry-run
+VISANT_URL=https://visant.example.org python manage.py check --deploy --fail-level WARNING
 
 # pip-audit says nothing of weaknesses when the index cannot be asked; that alone is no failure.
 if ! pip-audit --strict --progress-spinner off -r requirements.txt >"$scratch/audit" 2>&1; then

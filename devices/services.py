@@ -100,14 +100,19 @@ def authenticate_device(*, text: str, ip: str | None) -> DeviceKey:
 
 def _find_key(prefix: str) -> DeviceKey | None:
     try:
-        return DeviceKey.unscoped.select_related("device").get(prefix=prefix)
+        key = DeviceKey.unscoped.get(prefix=prefix)
     except DeviceKey.DoesNotExist:
         return None
+    # All that an upload needs of the camera stands in the key's row; the rest is loaded when somebody asks.
+    key.device = Device.from_db(key._state.db, ["id", "org_id"], [key.device_id, key.org_id])
+    return key
 
 
 def _note_sighting(key: DeviceKey, *, at: datetime, ip: str | None) -> None:
-    DeviceKey.unscoped.filter(pk=key.pk).update(last_used_at=at, last_used_from=ip)
-    DeviceStatus.unscoped.filter(device_id=key.device_id).update(last_seen_at=at, last_seen_from=ip)
+    """Of requests that come at once, one writes."""
+    unchanged = DeviceKey.unscoped.filter(pk=key.pk, last_used_at=key.last_used_at)
+    if unchanged.update(last_used_at=at, last_used_from=ip):
+        DeviceStatus.unscoped.filter(device_id=key.device_id).update(last_seen_at=at, last_seen_from=ip)
 
 
 def _validate(device: Device) -> None:

@@ -9,9 +9,10 @@ class DomainError(Exception):
     """A refusal. ``str(error)`` is the sentence for people, ``code`` the word for programs."""
 
     code = "refused"
-    # May the same request succeed later, and must a camera hold on to its picture until then?
+    # May the same request succeed later?
     retryable = False
-    keep_local = False
+    # Must a camera hold on to its picture? Always, unless the picture itself is what is wrong.
+    keep_local = True
 
 
 class Invalid(DomainError):
@@ -22,22 +23,22 @@ class Invalid(DomainError):
 
 class TooLarge(Invalid):
     code = "too_large"
+    keep_local = False
 
 
 class UnsupportedType(Invalid):
     code = "unsupported_type"
+    keep_local = False
 
 
 class NotAuthenticated(DomainError):
     """Nobody we know. The picture is not at fault: the camera keeps it until its key is mended."""
 
     code = "not_authenticated"
-    keep_local = True
 
 
 class NotAllowed(DomainError):
     code = "not_allowed"
-    keep_local = True
 
 
 class NotThere(DomainError):
@@ -59,4 +60,3 @@ class Unavailable(DomainError):
 
     code = "unavailable"
     retryable = True
-    keep_local = True

@@ -14,6 +14,10 @@ class InvalidOrganization(Invalid):
     code = "invalid_organization"
 
 
+class InvalidUser(Invalid):
+    code = "invalid_user"
+
+
 class WeakPassword(Invalid):
     code = "weak_password"
 
@@ -27,7 +31,7 @@ def create_organization(
     Without a password a new owner cannot log in until one is set; an existing account keeps its own.
     """
     org = Organization(name=name.strip(), slug=free_slug(name), time_zone=time_zone)
-    _validate(org)
+    _validate(org, InvalidOrganization)
     org.save(force_insert=True)
     owner = User.objects.filter(email=owner_email.strip().lower()).first()
     if owner is None:
@@ -40,7 +44,7 @@ def create_user(*, email: str, password: str | None = None, name: str = "") -> U
     """Make an account; with a password it must be a strong one."""
     user = User(email=email.strip().lower(), name=name)
     user.set_unusable_password()
-    _validate(user)
+    _validate(user, InvalidUser)
     if password is not None:
         try:
             validate_password(password, user)
@@ -59,9 +63,9 @@ def free_slug(name: str) -> str:
     return slug
 
 
-def _validate(row: Organization | User) -> None:
+def _validate(row: Organization | User, refusal: type[Invalid]) -> None:
     try:
         row.full_clean()
     except ValidationError as error:
         sentences = [f"{field}: {' '.join(texts)}" for field, texts in error.message_dict.items()]
-        raise InvalidOrganization(" ".join(sentences)) from error
+        raise refusal(" ".join(sentences)) from error

@@ -36,7 +36,7 @@ def _prepare() -> None:
     os.environ["VISANT_VAR"] = str(FOLDER / "var")
     (FOLDER / "var/static").mkdir(parents=True)
     os.environ["VISANT_URL"] = "http://testserver"
-    os.environ.pop("DATABASE_URL", None)
+    os.environ["DATABASE_URL"] = ""  # not unset: a developer's .env would fill it
     if os.environ.get("VISANT_TEST_DATABASE") == "postgresql":
         if "VISANT_TEST_DATABASE_URL" not in os.environ:
             os.environ["VISANT_TEST_DATABASE_URL"] = _start_postgresql()

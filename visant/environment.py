@@ -77,7 +77,7 @@ def _read_file(path: Path, *, name: str) -> str:
 
 def _make_file(path: Path) -> None:
     """Write a new secret that only its owner may read. Of two processes that start at once, one wins."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     draft.touch(mode=0o600)
     draft.write_text(secrets.token_urlsafe(50) + "\n")

@@ -31,7 +31,8 @@ STATUSES: list[tuple[type[errors.DomainError], int]] = [
 ]
 DATABASE_DOWN = (OperationalError, InterfaceError, PoolTimeout)
 RETRY_AFTER_SECONDS = 5
-FINAL = {"retryable": False, "keep_local": False}
+# The address, the method or a header is wrong, not the picture: the camera keeps it until that is mended.
+NOT_THE_PICTURE = {"retryable": False, "keep_local": True}
 TITLES = {
     400: "Bad request",
     401: "Not authenticated",
@@ -76,11 +77,11 @@ def problem_response(error: Exception, context: Mapping[str, Any] | None = None)
     if isinstance(error, DATABASE_DOWN):
         return database_down(error)
     if isinstance(error, Http404):
-        return problem(404, "not_found", "Not found.", retryable=False, keep_local=False)
+        return problem(404, "not_found", "There is nothing here.", **NOT_THE_PICTURE)
     if isinstance(error, PermissionDenied):
-        return problem(403, "not_allowed", str(error), retryable=False, keep_local=True)
+        return problem(403, "not_allowed", str(error), **NOT_THE_PICTURE)
     if isinstance(error, SuspiciousOperation):
-        return problem(400, "bad_request", str(error), retryable=False, keep_local=False)
+        return problem(400, "bad_request", str(error), **NOT_THE_PICTURE)
     if isinstance(error, drf.APIException):
         return _of_drf_error(error)
     return None
@@ -104,7 +105,7 @@ def _of_drf_error(error: drf.APIException) -> JsonResponse:
         error.default_code,
         " ".join(_sentences(error.detail)),
         retryable=busy,
-        keep_local=busy or error.status_code in (401, 403),
+        keep_local=True,
         retry_after=getattr(error, "wait", None),
     )
 
@@ -151,7 +152,7 @@ def error_page(request: HttpRequest, answer: HttpResponse | None) -> HttpRespons
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
-    return error_page(request, problem(400, "bad_request", "The request is malformed.", **FINAL))
+    return error_page(request, problem(400, "bad_request", "The request is malformed.", **NOT_THE_PICTURE))
 
 
 def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponse:
@@ -159,7 +160,7 @@ def permission_denied(request: HttpRequest, exception: Exception) -> HttpRespons
 
 
 def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
-    return error_page(request, problem(404, "not_found", "There is nothing here.", **FINAL))
+    return error_page(request, problem(404, "not_found", "There is nothing here.", **NOT_THE_PICTURE))
 
 
 def server_error(request: HttpRequest) -> HttpResponse:

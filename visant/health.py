@@ -6,11 +6,11 @@ import secrets
 from django.contrib.auth.decorators import login_not_required
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
-from django.db import DatabaseError, connection
-from django.db.migrations.executor import MigrationExecutor
+from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 
 from visant.errors import DATABASE_DOWN
+from visant.schema import pending_migrations
 
 logger = logging.getLogger(__name__)
 
@@ -33,13 +33,12 @@ def readyz(request: HttpRequest) -> HttpResponse:
 
 def _database() -> str:
     try:
-        executor = MigrationExecutor(connection)
-        pending = executor.migration_plan(executor.loader.graph.leaf_nodes())
+        pending = pending_migrations()
     except (DatabaseError, *DATABASE_DOWN) as error:
         logger.warning("Not ready: %s", error)
         return "unreachable"
     if pending:
-        return f"{len(pending)} migrations are not applied; the next is {pending[0][0]}"
+        return f"{len(pending)} migrations are not applied; the next is {pending[0]}"
     return "ok"
 
 

@@ -8,6 +8,8 @@ import configparser
 import os
 import shlex
 import socket
+import stat
+import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,8 +17,8 @@ from typing import NamedTuple
 
 from django.conf import settings
 from django.core.management import CommandError, call_command
-from django.db import connection
-from django.db.migrations.executor import MigrationExecutor
+
+from visant.schema import pending_migrations
 
 # Told to stop, a program may finish what it is at for this long; then it is killed, and nothing is lost by it.
 STOP_SECONDS = 7
@@ -68,12 +70,22 @@ def prepare(*, migrate: bool) -> None:
 
 def supervise(wanted: Sequence[Program]) -> None:
     """Become the supervisor of these programs. Does not return."""
+    _make_output_reopenable()
     path = Path(settings.VISANT_VAR) / "supervisord.conf"
     with path.open("w") as file:
         _configuration(wanted).write(file)
     sys.stdout.flush()
     os.chdir(settings.BASE_DIR)
     os.execv(sys.executable, [sys.executable, "-m", "supervisor.supervisord", "-c", str(path)])  # noqa: S606
+
+
+def _make_output_reopenable() -> None:
+    """supervisord opens its output anew for each program, which a socket (systemd's journal) does not allow."""
+    if stat.S_ISSOCK(os.fstat(1).st_mode):
+        end, beginning = os.pipe()
+        subprocess.Popen(["/bin/cat"], stdin=end, start_new_session=True)
+        os.dup2(beginning, 1)
+        os.dup2(beginning, 2)
 
 
 def _configuration(wanted: Sequence[Program]) -> configparser.RawConfigParser:
@@ -116,10 +128,9 @@ def _refuse_taken_port() -> None:
 
 
 def _refuse_other_schema() -> None:
-    executor = MigrationExecutor(connection)
-    pending = executor.migration_plan(executor.loader.graph.leaf_nodes())
+    pending = pending_migrations()
     if pending:
         raise CommandError(
-            f"The database lacks {len(pending)} migrations (the next is {pending[0][0]}). "
+            f"The database lacks {len(pending)} migrations (the next is {pending[0]}). "
             "Run manage.py migrate, or start with VISANT_MIGRATE=1."
         )

@@ -66,6 +66,8 @@ SECURE_HSTS_SECONDS = 31_536_000 if _secure else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = False  # the neighbours' names are not ours to bind
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
+if _secure:
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 # Said here because they are decided above; every other finding of ``check --deploy`` fails the lint.
 SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W008", "security.W021"]
 
@@ -134,7 +136,9 @@ if DATABASE_URL:
             "DATABASE_URL is not understood; it must be like postgres://user:password@host:5432/name."
         ) from error
 else:
-    _database = dj_database_url.parse(f"sqlite:///{VISANT_VAR / 'visant.sqlite3'}")
+    _database = dj_database_url.DBConfig(
+        ENGINE="django.db.backends.sqlite3", NAME=str(VISANT_VAR / "visant.sqlite3")
+    )
 if "postgresql" in _database["ENGINE"]:
     if DATABASE_POOL_MIN > DATABASE_POOL_MAX:
         raise ImproperlyConfigured("DATABASE_POOL_MIN must not be larger than DATABASE_POOL_MAX.")
@@ -181,6 +185,7 @@ LOGOUT_REDIRECT_URL = "login"
 PASSWORD_HASHERS = [
     "orgs.hashers.Argon2idHasher",
     "django.contrib.auth.hashers.BCryptSHA256PasswordHasher",
+    "django.contrib.auth.hashers.BCryptPasswordHasher",
 ]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
@@ -208,6 +213,8 @@ REST_FRAMEWORK = {
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PAGINATION_CLASS": "visant.pagination.KeysetPagination",
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "visant.negotiation.AlwaysJSON",
+    "URL_FORMAT_OVERRIDE": None,
     "EXCEPTION_HANDLER": "visant.errors.problem_response",
     "UNAUTHENTICATED_USER": None,
 }

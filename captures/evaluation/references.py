@@ -1,15 +1,19 @@
 """Which of a camera's pictures serve as its references, and what an evaluator is told about the camera."""
 
 import hashlib
+import logging
 from collections.abc import Sequence
+from functools import cache
 
 from django.core.files.storage import default_storage
 
 from captures.evaluation.models import Definition
-from captures.evaluation.pictures import Picture, decode_picture
+from captures.evaluation.pictures import Picture, Undecodable, decode_picture
 from captures.evaluation.regions import parse_polygons
 from captures.evaluation.verdicts import MARKED_ENOUGH, Context
 from captures.models import Capture, CaptureQuerySet, State
+
+logger = logging.getLogger(__name__)
 
 # With fewer pictures than this a camera is still learning, unless a person marked enough of them.
 REFERENCES_NEEDED = 20
@@ -29,7 +33,7 @@ def context_of(capture: Capture, definition: Definition | None) -> Context:
     ignored = definition.ignore_regions if definition else []
     key = f"{regions}{ignored}{len(marked)}{[str(row.pk) for row in rows]}"
     return Context(
-        references=lambda: load_pictures(rows),
+        references=cache(lambda: load_pictures(rows)),
         references_key=f"{capture.device_id}:{hashlib.sha256(key.encode()).hexdigest()}",
         reference_count=len(rows),
         references_needed=REFERENCES_NEEDED,
@@ -46,7 +50,14 @@ def load_picture(capture: Capture) -> Picture:
 
 
 def load_pictures(captures: Sequence[Capture]) -> list[Picture]:
-    return [load_picture(capture) for capture in captures]
+    """Return their pictures; one that is missing or damaged is left out, for it must not stop all judging."""
+    pictures = []
+    for capture in captures:
+        try:
+            pictures.append(load_picture(capture))
+        except (OSError, Undecodable) as error:
+            logger.warning("The reference %s cannot be read: %s", capture.pk, error)
+    return pictures
 
 
 def _candidates(capture: Capture, definition: Definition | None) -> CaptureQuerySet:
@@ -58,7 +69,9 @@ def _candidates(capture: Capture, definition: Definition | None) -> CaptureQuery
 
 def _marked(capture: Capture, definition: Definition | None) -> CaptureQuerySet:
     """The references that people marked, the latest marks first."""
-    marked = _candidates(capture, definition).filter(label__reference=True, usable=True)
+    # The label's own camera lets its partial index answer, however large the archive is.
+    references = {"label__device": capture.device_id, "label__reference": True}
+    marked = _candidates(capture, definition).filter(**references, usable=True)
     return marked.order_by("-label__pk")[:REFERENCES_KEPT]
 
 
@@ -74,7 +87,4 @@ def _previous(capture: Capture) -> Picture | None:
     earlier = capture.device.captures.filter(captured_at__lt=capture.captured_at).newest_first().first()
     if earlier is None:
         return None
-    try:
-        return load_picture(earlier)
-    except (FileNotFoundError, ValueError):
-        return None
+    return next(iter(load_pictures([earlier])), None)

@@ -25,8 +25,9 @@ from captures.storage import thumbnail_key
 
 logger = logging.getLogger(__name__)
 
-# A worker that dies leaves its picture for this long; judging takes well under a second.
-LEASE = timedelta(seconds=30)
+# A worker that dies leaves its picture for this long. Judging takes well under a second, learning a camera's
+# references anew some seconds more.
+LEASE = timedelta(seconds=60)
 # Attempts are counted on and on, and come in rounds of this many: each ends with a failure that stays until
 # somebody asks for another round. A number used again would let a worker of the old round record in the new one.
 MAX_ATTEMPTS = 5

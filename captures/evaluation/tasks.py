@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from django.conf import settings
 from django.utils import timezone
-from django_tasks import TaskResult, task
+from django_tasks import TaskResult, TaskResultStatus, task
 from django_tasks.exceptions import TaskResultDoesNotExist
 
 from captures.evaluation.services import evaluate_next
@@ -45,6 +45,6 @@ def _still_waits(wake: TaskResult) -> bool:
         wake.refresh()
     except TaskResultDoesNotExist:
         return False  # pruned: it finished long ago
-    if wake.is_finished or wake.enqueued_at is None:
+    if wake.status != TaskResultStatus.READY or wake.enqueued_at is None:
         return False
     return wake.enqueued_at > timezone.now() - FORGET_AFTER

@@ -96,8 +96,11 @@ def change_definition(
     return definition
 
 
+@transaction.atomic
 def learn_again(*, device: Device, acting_user: User) -> Definition:
     """Forget the camera's references: what it sees from now on is what it learns."""
+    # Lock the camera, so that what somebody else saves at this moment is not taken back.
+    Device.unscoped.select_for_update().get(pk=device.pk)
     active = device.definitions.filter(active=True).first()
     return change_definition(
         device=device,

@@ -277,3 +277,30 @@ def test_no_body_is_answered_with_a_server_error(camera_key, body, content_type)
 @pytest.fixture
 def camera_key(db):
     return make_device()[1]
+
+
+def png_with_rows(rows: bytes, *, height: int = 48) -> bytes:
+    """A PNG of 64 pixels a row whose checksums are all right, and whose compressed rows are these bytes."""
+
+    def chunk(kind: bytes, content: bytes) -> bytes:
+        return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+
+    header = struct.pack(">IIBBBBB", 64, height, 8, 2, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
+
+
+ROW = bytes(1 + 3 * 64)
+
+
+@pytest.mark.parametrize("rows", [b"notzlib", zlib.compress(ROW * 47), zlib.compress(ROW * 48)[:-5], b""])
+def test_a_png_whose_rows_are_not_all_there_is_broken(rows):
+    assert inspect_picture(png_with_rows(zlib.compress(ROW * 48))).height == 48
+    with pytest.raises(BrokenPicture):
+        inspect_picture(png_with_rows(rows))
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "I;16"])
+def test_a_png_of_any_kind_has_all_its_rows(mode):
+    out = io.BytesIO()
+    Image.new(mode, (65, 47)).save(out, "PNG")
+    assert inspect_picture(out.getvalue()).width == 65

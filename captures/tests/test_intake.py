@@ -203,8 +203,16 @@ def test_without_a_record_id_the_picture_is_named_by_its_own_id(client):
 )
 def test_a_body_that_holds_no_picture_is_refused_and_nothing_stored(client, content_type, body, status, code):
     _, key = make_device()
-    assert refused(send(client, key, body, content_type=content_type)) == (status, code, False, False)
+    # What is wrong with the request says nothing about the picture.
+    keep_local = code not in ("broken_picture", "not_a_picture")
+    assert refused(send(client, key, body, content_type=content_type)) == (status, code, False, keep_local)
     assert nothing_is_stored()
+
+
+@pytest.mark.parametrize(("query", "accept"), [("", "text/html"), ("format=jpeg", "*/*")])
+def test_what_a_camera_would_like_to_hear_is_no_reason_to_refuse_its_picture(client, query, accept):
+    _, key = make_device()
+    assert send(client, key, make_jpeg(), query=query, accept=accept).status_code == 201
 
 
 def form_body(data: bytes) -> tuple[bytes, str]:
@@ -285,7 +293,7 @@ DEEP = "[" * 3000 + "]" * 3000
 def test_a_field_that_cannot_be_taken_is_named_and_nothing_stored(client, field, value):
     _, key = make_device()
     answer = send_json(client, key, make_jpeg(), **{field: value})
-    assert refused(answer) == (400, "invalid", False, False)
+    assert refused(answer) == (400, "invalid", False, True)
     assert answer.json()["detail"].startswith(f"{field}: ")
     assert nothing_is_stored()
 
@@ -339,7 +347,7 @@ def test_a_device_id_that_is_not_the_keys_is_refused_wherever_it_stands(client, 
         ("2026-03-02T02:00:00+14:00", MOMENT),
         ("2026-03-01 13:00:00 01:00", MOMENT),  # a plus that was not escaped in a URL
         ("2026-03-01T12:00:00.123456Z", MOMENT.replace(microsecond=123456)),
-        ("0001-01-02T00:00:00Z", datetime(1, 1, 2, tzinfo=UTC)),
+        ("2000-01-01T00:00:00Z", datetime(2000, 1, 1, tzinfo=UTC)),
     ],
 )
 def test_any_offset_is_understood(client, written, meant):
@@ -363,8 +371,28 @@ def test_a_moment_more_than_a_day_ahead_is_refused_and_the_camera_keeps_the_pict
     _, key = make_device()
     tomorrow = timezone.now() + timedelta(days=1, minutes=1)
     answer = send_json(client, key, make_jpeg(), captured_at=tomorrow.isoformat())
-    assert refused(answer) == (400, "captured_in_the_future", False, True)
+    assert refused(answer) == (400, "captured_at_out_of_range", False, True)
     assert nothing_is_stored()
+
+
+def test_a_moment_before_1970_is_refused_and_one_of_a_clock_that_was_never_set_is_doubted(client):
+    _, key = make_device()
+    answer = send_json(client, key, make_jpeg(), captured_at="1969-12-31T23:59:59Z")
+    assert refused(answer) == (400, "captured_at_out_of_range", False, True)
+    assert nothing_is_stored()
+    assert send_json(client, key, make_jpeg(), captured_at="1970-01-01T00:00:07Z").status_code == 201
+    doubt = "it is from before 2000, as of a clock that was not set"
+    assert Capture.unscoped.get().metadata == {"clock_doubt": doubt}
+
+
+def test_a_picture_whose_bytes_were_lost_is_there_again_when_it_is_sent_again(client):
+    _, key = make_device()
+    data = make_jpeg()
+    send(client, key, data, query="record_id=r1")
+    capture = Capture.unscoped.get()
+    default_storage.delete(capture.storage_key)
+    assert send(client, key, data, query="record_id=r1").status_code == 200
+    assert default_storage.open(capture.storage_key).read() == data
 
 
 @pytest.mark.parametrize(
@@ -422,7 +450,7 @@ def test_other_bytes_under_a_used_record_id_are_a_conflict_and_leave_the_first_a
     _, key = make_device()
     send(client, key, make_jpeg(1), query="record_id=r1")
     answer = send(client, key, make_jpeg(2), query="record_id=r1")
-    assert refused(answer) == (409, "record_id_taken", False, False)
+    assert refused(answer) == (409, "record_id_taken", False, True)
     capture = Capture.unscoped.get()
     assert stored_files() == {capture.storage_key}
     assert default_storage.open(capture.storage_key).read() == make_jpeg(1)

@@ -5,7 +5,14 @@ import re
 import pytest
 
 from orgs.models import Membership, Organization, Role, User
-from orgs.services import InvalidOrganization, WeakPassword, create_organization, create_user, free_slug
+from orgs.services import (
+    InvalidOrganization,
+    InvalidUser,
+    WeakPassword,
+    create_organization,
+    create_user,
+    free_slug,
+)
 from tests.builders import PASSWORD
 
 pytestmark = pytest.mark.django_db
@@ -48,7 +55,7 @@ def test_an_owner_who_is_there_already_keeps_name_and_password():
         ({"name": "  "}, InvalidOrganization, "name: This field cannot be blank."),
         ({"name": "x" * 201}, InvalidOrganization, "name: Ensure this value has at most 200 characters"),
         ({"time_zone": "Mars/Olympus"}, InvalidOrganization, "'Mars/Olympus' is not a time zone"),
-        ({"owner_email": "nobody"}, InvalidOrganization, "email: Enter a valid email address."),
+        ({"owner_email": "nobody"}, InvalidUser, "email: Enter a valid email address."),
         ({"owner_password": "short"}, WeakPassword, "at least 10 characters"),
     ],
 )
@@ -69,9 +76,9 @@ def test_an_account_is_made_in_lower_case():
 @pytest.mark.parametrize(
     ("fields", "refusal", "sentence"),
     [
-        ({"email": ""}, InvalidOrganization, "email: This field cannot be blank."),
-        ({"email": "nobody"}, InvalidOrganization, "email: Enter a valid email address."),
-        ({"email": "ANN@example.org"}, InvalidOrganization, "An account with this address exists already."),
+        ({"email": ""}, InvalidUser, "email: This field cannot be blank."),
+        ({"email": "nobody"}, InvalidUser, "email: Enter a valid email address."),
+        ({"email": "ANN@example.org"}, InvalidUser, "An account with this address exists already."),
         ({"password": "short"}, WeakPassword, "at least 10 characters"),
         ({"password": "password1234"}, WeakPassword, "too common"),
         ({"password": "bob@example.org"}, WeakPassword, "too similar"),

@@ -28,30 +28,30 @@ from visant.errors import STATUSES
 RAISED = {
     "not-authenticated": (errors.NotAuthenticated("No."), 401, "not_authenticated", False, True),
     "not-allowed": (errors.NotAllowed("No."), 403, "not_allowed", False, True),
-    "not-there": (errors.NotThere("No."), 404, "not_found", False, False),
-    "conflict": (errors.Conflict("No."), 409, "conflict", False, False),
-    "limit": (errors.LimitReached("No."), 409, "limit_reached", False, False),
+    "not-there": (errors.NotThere("No."), 404, "not_found", False, True),
+    "conflict": (errors.Conflict("No."), 409, "conflict", False, True),
+    "limit": (errors.LimitReached("No."), 409, "limit_reached", False, True),
     "too-large": (errors.TooLarge("No."), 413, "too_large", False, False),
     "unsupported": (errors.UnsupportedType("No."), 415, "unsupported_type", False, False),
-    "invalid": (errors.Invalid("No."), 400, "invalid", False, False),
+    "invalid": (errors.Invalid("No."), 400, "invalid", False, True),
     "unavailable": (errors.Unavailable("No."), 503, "unavailable", True, True),
     "operational": (OperationalError("gone"), 503, "database_unavailable", True, True),
     "interface": (InterfaceError("closed"), 503, "database_unavailable", True, True),
     "pool": (PoolTimeout("full"), 503, "database_unavailable", True, True),
-    "404": (Http404("x"), 404, "not_found", False, False),
+    "404": (Http404("x"), 404, "not_found", False, True),
     "403": (PermissionDenied("No."), 403, "not_allowed", False, True),
-    "400": (SuspiciousOperation("No."), 400, "bad_request", False, False),
-    "parse": (drf.ParseError(), 400, "parse_error", False, False),
+    "400": (SuspiciousOperation("No."), 400, "bad_request", False, True),
+    "parse": (drf.ParseError(), 400, "parse_error", False, True),
     "validation": (
         drf.ValidationError({"a": ["No."], "non_field_errors": ["Yes."]}),
         400,
         "invalid",
         False,
-        False,
+        True,
     ),
     "throttled": (drf.Throttled(wait=41.5), 429, "throttled", True, True),
-    "method": (drf.MethodNotAllowed("PUT"), 405, "method_not_allowed", False, False),
-    "accept": (drf.NotAcceptable(), 406, "not_acceptable", False, False),
+    "method": (drf.MethodNotAllowed("PUT"), 405, "method_not_allowed", False, True),
+    "accept": (drf.NotAcceptable(), 406, "not_acceptable", False, True),
     "bug": (ZeroDivisionError("a bug"), 500, "internal_error", True, True),
 }
 
@@ -119,7 +119,7 @@ def test_a_problem_says_what_was_wrong_and_where(client):
         "detail": "a: No. Yes.",
         "code": "invalid",
         "retryable": False,
-        "keep_local": False,
+        "keep_local": True,
     }
 
 
@@ -138,7 +138,7 @@ def test_a_bug_says_nothing_of_itself(client):
 
 def test_a_path_that_is_not_there_is_a_problem(client):
     for wrong in ("/v1/nothing", "/v1/captures/", "/v1/captures/a/b", "/v1/"):
-        assert refused(client.get(wrong)) == (404, "not_found", False, False)
+        assert refused(client.get(wrong)) == (404, "not_found", False, True)
 
 
 def test_an_unknown_host_is_a_problem(client):

@@ -45,13 +45,13 @@ class Command(BaseCommand):
         users = apps.get_model("orgs.User").objects
         known = users.filter(email=OWNER).exists()
         org = self._call("create_organization", password, name="Demo", owner=OWNER, password_stdin=True)
+        if not known:
+            self.stdout.write(self.style.SUCCESS(f"The owner's password, shown this once: {password}"))
         device = self._call("add_device", org=org["slug"], name="Yard")
         (folder / "key").touch(mode=0o600)
         (folder / "key").write_text(device["key"])
         (folder / "device").write_text(device["id"])
         self.stdout.write(f"Made the organization Demo with the owner {OWNER} and the camera Yard.")
-        if not known:
-            self.stdout.write(self.style.SUCCESS(f"The owner's password, shown this once: {password}"))
 
     def _call(self, command: str, stdin: str = "", **options: Any) -> dict[str, str]:
         """Call a command of an app by its name, and return what it prints as JSON."""

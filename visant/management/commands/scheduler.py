@@ -15,6 +15,9 @@ from visant.errors import DATABASE_DOWN
 
 logger = logging.getLogger(__name__)
 
+# What is called rarely is not called at once: a scheduler started again and again must not sweep each time.
+SETTLING_SECONDS = 600.0
+
 
 @dataclass
 class Job:
@@ -33,7 +36,10 @@ class Command(BaseCommand):
         stop = threading.Event()
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: stop.set())
-        jobs = [Job(name, import_string(name), seconds) for name, seconds in settings.SCHEDULE.items()]
+        jobs = [
+            Job(name, import_string(name), seconds, due=first_turn(seconds, time.monotonic()))
+            for name, seconds in settings.SCHEDULE.items()
+        ]
         # A thread each: a sweep of the archive may take hours, and workers are woken twice a second.
         threads = [threading.Thread(target=repeat, args=(job, stop), name=job.name, daemon=True) for job in jobs]
         for thread in threads:
@@ -42,6 +48,10 @@ class Command(BaseCommand):
             for thread in threads:
                 if not thread.is_alive():
                     raise CommandError(f"{thread.name} ended by a bug, which was logged.")
+
+
+def first_turn(interval: float, now: float) -> float:
+    return now + SETTLING_SECONDS if interval > SETTLING_SECONDS else now
 
 
 def repeat(job: Job, stop: threading.Event) -> None:

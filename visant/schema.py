@@ -1,0 +1,10 @@
+"""Is the database's schema the one this code expects?"""
+
+from django.db import connection
+from django.db.migrations.executor import MigrationExecutor
+
+
+def pending_migrations() -> list[str]:
+    """Return the migrations that are not applied, in the order in which they would be."""
+    executor = MigrationExecutor(connection)
+    return [str(step) for step, _ in executor.migration_plan(executor.loader.graph.leaf_nodes())]
