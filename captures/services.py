@@ -92,29 +92,6 @@ def store_capture(
     return first, False
 
 
-class CameraSight(NamedTuple):
-    """A camera with its newest picture, and the newest of which there is a thumbnail already."""
-
-    device: Device
-    newest: Capture | None
-    pictured: Capture | None
-
-
-def newest_of_each(*, org: Organization) -> list[CameraSight]:
-    """Return what each camera saw last, by the cameras' names. Two queries, however many cameras."""
-    newest = org.captures.filter(device=OuterRef("pk")).newest_first().values("pk")
-    pictured = newest.exclude(thumbnail_key="")
-    devices = list(
-        org.devices.by_name()
-        .select_related("status")
-        .annotate(newest_pk=Subquery(newest[:1]), pictured_pk=Subquery(pictured[:1]))
-    )
-    captures = org.captures.in_bulk({pk for device in devices for pk in (device.newest_pk, device.pictured_pk)})
-    return [
-        CameraSight(device, captures.get(device.newest_pk), captures.get(device.pictured_pk)) for device in devices
-    ]
-
-
 def _settle_moment(captured_at: datetime | None, now: datetime) -> tuple[datetime, dict[str, str]]:
     """Return the moment in UTC, and what is doubtful about it as an entry for the metadata."""
     if captured_at is None:
@@ -193,3 +170,26 @@ def _first_of(capture: Capture) -> Capture:
     if not rows:
         raise Unavailable("The picture's first copy was just deleted; send it again.")
     return next((row for row in rows if row.record_id == capture.record_id), rows[0])
+
+
+class CameraSight(NamedTuple):
+    """A camera with its newest picture, and the newest of which there is a thumbnail already."""
+
+    device: Device
+    newest: Capture | None
+    pictured: Capture | None
+
+
+def newest_of_each(*, org: Organization) -> list[CameraSight]:
+    """Return what each camera saw last, by the cameras' names. Two queries, however many cameras."""
+    newest = org.captures.filter(device=OuterRef("pk")).newest_first().values("pk")
+    pictured = newest.exclude(thumbnail_key="")
+    devices = list(
+        org.devices.by_name()
+        .select_related("status")
+        .annotate(newest_pk=Subquery(newest[:1]), pictured_pk=Subquery(pictured[:1]))
+    )
+    captures = org.captures.in_bulk({pk for device in devices for pk in (device.newest_pk, device.pictured_pk)})
+    return [
+        CameraSight(device, captures.get(device.newest_pk), captures.get(device.pictured_pk)) for device in devices
+    ]

@@ -9,6 +9,8 @@ from pathlib import Path
 from django.core.files.base import File
 from django.core.files.storage import FileSystemStorage
 
+THUMBNAIL = "_thumb.jpeg"
+
 
 class DurableFileSystemStorage(FileSystemStorage):
     """Local files that are on the disk, name and all, when ``save`` returns.
@@ -41,7 +43,7 @@ def picture_key(*, org_id: uuid.UUID, device_id: uuid.UUID, pk: uuid.UUID, at: d
 
 
 def thumbnail_key(storage_key: str) -> str:
-    return storage_key.rpartition(".")[0] + "_thumb.jpeg"
+    return storage_key.rpartition(".")[0] + THUMBNAIL
 
 
 def _write_durably(path: Path, content: File) -> None:

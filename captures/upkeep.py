@@ -10,7 +10,9 @@ from itertools import islice
 from django.core.files.storage import Storage, default_storage, storages
 from django.utils import timezone
 
+from captures.inspection import EXTENSIONS
 from captures.models import Capture
+from captures.storage import THUMBNAIL
 from orgs.models import Organization
 
 logger = logging.getLogger(__name__)
@@ -20,8 +22,6 @@ SWEEP_AFTER = timedelta(days=1)
 # How long a swept file can still be fetched back from the quarantine.
 QUARANTINE = timedelta(days=30)
 BATCH = 500
-THUMBNAIL = "_thumb.jpeg"
-EXTENSIONS = (".jpeg", ".png", ".webp")
 
 
 @dataclass(frozen=True)
@@ -97,10 +97,10 @@ def _without_row(keys: list[str]) -> list[str]:
 
 
 def _pictures_of(key: str) -> list[str]:
-    """The storage keys whose row may speak of this file: its own, or for a thumbnail its picture's."""
+    """Return the storage keys whose row may speak of a file: its own, or for a thumbnail its picture's."""
     if not key.endswith(THUMBNAIL):
         return [key]
-    return [key.removesuffix(THUMBNAIL) + extension for extension in EXTENSIONS]
+    return [f"{key.removesuffix(THUMBNAIL)}.{extension}" for extension in EXTENSIONS.values()]
 
 
 def _move(key: str, source: Storage, target: Storage) -> None:

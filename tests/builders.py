@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 from django.core.files.storage import Storage, default_storage
+from django.test import Client
 from PIL import Image
 
 from captures.evaluation.models import Definition, Evaluation, Label
@@ -47,6 +48,12 @@ def make_member(org: Organization, role: Role = Role.MEMBER) -> User:
 def make_operator(email: str = "operator@example.org", *, is_superuser: bool = True) -> User:
     """Return a person who may enter the admin."""
     return User.objects.create_user(email, PASSWORD, is_staff=True, is_superuser=is_superuser)
+
+
+def logged_in(user: User) -> Client:
+    client = Client()
+    client.force_login(user)
+    return client
 
 
 def make_device(org: Organization | None = None, name: str = "Gate") -> tuple[Device, str]:

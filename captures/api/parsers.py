@@ -1,7 +1,6 @@
 """The three bodies a picture comes in. Each parser returns the same fields, the picture's bytes as ``image``."""
 
 import base64
-import binascii
 import io
 import json
 from collections.abc import Mapping
@@ -32,7 +31,6 @@ class BodyCutOff(Invalid):
 
     code = "body_cut_off"
     retryable = True
-    keep_local = True
 
 
 class RawPictureParser(BaseParser):
@@ -143,7 +141,7 @@ def _decode(text: object) -> bytes:
         text = text.partition(",")[2]
     try:
         return base64.b64decode("".join(text.split()), validate=True)
-    except (binascii.Error, ValueError) as error:
+    except ValueError as error:
         raise Invalid(f"image_base64 is not base64 ({error}).") from error
 
 

@@ -56,7 +56,7 @@ def load_pictures(captures: Sequence[Capture]) -> list[Picture]:
         try:
             pictures.append(load_picture(capture))
         except (OSError, Undecodable) as error:
-            logger.warning("The reference %s cannot be read: %s", capture.pk, error)
+            logger.warning("The earlier picture %s cannot be read: %s", capture.pk, error)
     return pictures
 
 

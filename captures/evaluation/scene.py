@@ -20,9 +20,6 @@ ANALYSIS_SIDE = 320
 SMALLEST_SIDE = 48
 """A shorter side leaves the coarsest level with fewer than six cells."""
 
-MOST_REFERENCES = 40
-"""More references are thinned out evenly: the estimates hardly gain, the time to fit grows."""
-
 MOST_BOXES = 5
 _OUTLINE = 0.6  # a box reaches out to where the difference falls to this share of the limit
 _NEAR = 9  # parts of a change up to this many pixels apart share a box
@@ -126,20 +123,12 @@ def fit_scene(shape: Sequence[int], context: Context) -> SceneModel:
             trusted.append(index < context.marked_count)
     groups = []
     for members in group_lights(lights):
-        kept = thin_out(members, [trusted[i] for i in members])
+        kept = sorted(members)  # so those that are trusted come first
         background = None
         if len(kept) >= MARKED_ENOUGH:
             background = fit([colors[i] for i in kept], mask, usable, sum(trusted[i] for i in kept))
         groups.append(LightModel(tuple(lights[i] for i in members), background))
     return SceneModel(mask, tuple(groups))
-
-
-def thin_out(members: Sequence[int], trusted: Sequence[bool]) -> list[int]:
-    """At most ``MOST_REFERENCES`` of the members, trusted ones first, otherwise evenly over time."""
-    first = sorted(i for i, known in zip(members, trusted, strict=True) if known)
-    others = sorted(i for i, known in zip(members, trusted, strict=True) if not known)
-    first = _evenly(first, MOST_REFERENCES)
-    return first + _evenly(others, MOST_REFERENCES - len(first))
 
 
 def judge(color: Pixels, mask: Mask, background: Background, light: Light, *, whole: bool) -> Verdict:
@@ -219,12 +208,6 @@ def _box_around(part: Mask, deviation: Deviation) -> Box:
         round(min(w, width - left) / width, 4),
         round(min(h, height - top) / height, 4),
     )
-
-
-def _evenly(items: list[int], count: int) -> list[int]:
-    if len(items) <= count:
-        return items
-    return [items[i] for i in np.linspace(0, len(items) - 1, max(0, count)).astype(int)]
 
 
 def _uncertain(reason: str, **details: Any) -> Verdict:

@@ -14,7 +14,7 @@ from captures.evaluation.services import evaluate_next
 from captures.models import Capture, Definition, EvaluationStatus, Label
 from captures.views import PAGE_SIZE
 from orgs.models import Role
-from tests.builders import make_capture, make_device, make_member, make_org, owner_of
+from tests.builders import logged_in, make_capture, make_device, make_member, make_org, owner_of
 from tests.queries import statements_of
 
 pytestmark = pytest.mark.django_db
@@ -35,12 +35,6 @@ def device(org):
 @pytest.fixture
 def owner(org) -> Client:
     return logged_in(owner_of(org))
-
-
-def logged_in(user) -> Client:
-    client = Client()
-    client.force_login(user)
-    return client
 
 
 def shown(answer) -> list[str]:

@@ -28,9 +28,6 @@ class DeviceKeyAuthentication(BaseAuthentication):
             refuse_other_device(key.device, named)
         return key.device, key
 
-    def authenticate_header(self, request: Request) -> str:
-        return 'Bearer realm="Visant", Basic realm="Visant"'
-
 
 def refuse_other_device(device: Device, named: str) -> None:
     """A device id in a path, a body or a login must be the one the key names."""

@@ -12,7 +12,7 @@ from django.test import Client
 from devices.models import Device
 from devices.services import KeyRevoked, authenticate_device
 from orgs.models import Role
-from tests.builders import make_device, make_member, make_org, owner_of
+from tests.builders import logged_in, make_device, make_member, make_org, owner_of
 
 pytestmark = pytest.mark.django_db
 
@@ -25,12 +25,6 @@ def org():
 @pytest.fixture
 def owner(org) -> Client:
     return logged_in(owner_of(org))
-
-
-def logged_in(user) -> Client:
-    client = Client()
-    client.force_login(user)
-    return client
 
 
 def keys_in(answer) -> set[str]:
