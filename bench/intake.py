@@ -35,6 +35,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from bench.pictures import make_jpeg  # noqa: E402
+from tests.postgresql import ROLE, in_database, with_plain_role  # noqa: E402
 
 CLIENTS = (1, 8, 32, 100)
 PICTURES = {"60 KB": (640, 480, 60_000), "350 KB": (1920, 1080, 350_000)}
@@ -54,10 +55,10 @@ def database(folder: Path) -> Iterator[str]:
     admin = given or server.get_uri()
     name = f"bench_{secrets.token_hex(4)}"
     with psycopg.connect(admin, autocommit=True) as connection:
-        connection.execute(f'CREATE DATABASE "{name}"')
-    head, _, tail = admin.partition("?")
+        plain = with_plain_role(admin)
+        connection.execute(f'CREATE DATABASE "{name}" OWNER {ROLE}')
     try:
-        yield head.rpartition("/")[0] + f"/{name}" + (f"?{tail}" if tail else "")
+        yield in_database(plain, name)
     finally:
         with psycopg.connect(admin, autocommit=True) as connection:
             connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')

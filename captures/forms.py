@@ -8,9 +8,8 @@ from django.utils import timezone
 
 from captures.evaluation.regions import parse_polygons
 from captures.models import CaptureQuerySet, State
-from devices.models import Device
+from devices.models import Device, DeviceQuerySet
 from orgs.forms import ServiceForm
-from orgs.models import Organization
 
 UNJUDGED = "unjudged"
 
@@ -26,9 +25,9 @@ class TimelineFilter(forms.Form):
     )
     day = forms.DateField(required=False, widget=forms.DateInput(attrs={"type": "date"}))
 
-    def __init__(self, *args: Any, org: Organization, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, devices: DeviceQuerySet, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        cast(forms.ModelChoiceField, self.fields["camera"]).queryset = org.devices.by_name()
+        cast(forms.ModelChoiceField, self.fields["camera"]).queryset = devices.by_name()
 
     def clean_day(self) -> date | None:
         day: date | None = self.cleaned_data["day"]

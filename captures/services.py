@@ -14,12 +14,11 @@ from django.db.models.sql import InsertQuery
 from django.utils import timezone
 
 from captures.inspection import inspect_picture
-from captures.models import Capture
+from captures.models import Capture, CaptureQuerySet
 from captures.storage import picture_key
-from devices.models import Device
+from devices.models import Device, DeviceQuerySet
 from orgs.errors import Conflict, Invalid, Unavailable
 from orgs.ids import uuid7
-from orgs.models import Organization
 
 # A clock may be wrong by this much and the picture is still taken, with the doubt noted.
 FUTURE_LIMIT = timedelta(days=1)
@@ -180,16 +179,17 @@ class CameraSight(NamedTuple):
     pictured: Capture | None
 
 
-def newest_of_each(*, org: Organization) -> list[CameraSight]:
-    """Return what each camera saw last, by the cameras' names. Two queries, however many cameras."""
-    newest = org.captures.filter(device=OuterRef("pk")).newest_first().values("pk")
+def newest_of_each(*, devices: DeviceQuerySet, captures: CaptureQuerySet) -> list[CameraSight]:
+    """Return what each of ``devices`` saw last, by their names, as far as it is in ``captures``.
+
+    Two queries, however many cameras.
+    """
+    newest = captures.filter(device=OuterRef("pk")).newest_first().values("pk")
     pictured = newest.exclude(thumbnail_key="")
-    devices = list(
-        org.devices.by_name()
+    rows = list(
+        devices.by_name()
         .select_related("status")
         .annotate(newest_pk=Subquery(newest[:1]), pictured_pk=Subquery(pictured[:1]))
     )
-    captures = org.captures.in_bulk({pk for device in devices for pk in (device.newest_pk, device.pictured_pk)})
-    return [
-        CameraSight(device, captures.get(device.newest_pk), captures.get(device.pictured_pk)) for device in devices
-    ]
+    seen = captures.in_bulk({pk for device in rows for pk in (device.newest_pk, device.pictured_pk)})
+    return [CameraSight(device, seen.get(device.newest_pk), seen.get(device.pictured_pk)) for device in rows]

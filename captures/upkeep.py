@@ -13,6 +13,7 @@ from django.utils import timezone
 from captures.inspection import EXTENSIONS
 from captures.models import Capture
 from captures.storage import THUMBNAIL
+from orgs import scope
 from orgs.models import Organization
 
 logger = logging.getLogger(__name__)
@@ -36,6 +37,11 @@ class SweepReport:
 def sweep_files(*, now: datetime | None = None, dry_run: bool = False) -> SweepReport:
     """Move files without a row, older than a day, to the quarantine; delete those there for 30 days."""
     now = now or timezone.now()
+    with scope.across_organizations("sweeps the files of all organizations"):
+        return _sweep(now, dry_run)
+
+
+def _sweep(now: datetime, dry_run: bool) -> SweepReport:
     quarantine = storages["quarantine"]
     seen, orphans = 0, []
     for batch in _batches(_old_files(default_storage, before=now - SWEEP_AFTER)):

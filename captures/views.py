@@ -14,11 +14,13 @@ from django.utils.cache import get_conditional_response, patch_cache_control
 from django.utils.http import quote_etag
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from captures.access import captures_of
 from captures.evaluation.teaching import change_definition, label_capture, learn_again
 from captures.forms import DefinitionForm, LabelForm, TimelineFilter
 from captures.models import Capture
 from captures.services import newest_of_each
 from captures.serving import image_response, thumbnail_response
+from devices.access import devices_of
 from devices.models import Device
 from orgs.access import MemberRequest, requires
 from orgs.keyset import newest_page
@@ -34,7 +36,7 @@ VERSIONS_SHOWN = 20
 @requires(Role.VIEWER)
 def timeline(request: MemberRequest) -> HttpResponse:
     context = _timeline_context(request)
-    context["has_cameras"] = bool(context["captures"]) or request.membership.org.devices.exists()
+    context["has_cameras"] = _has_cameras(request, context)
     return render(request, "captures/timeline.html", context, status=200 if context["form"].is_valid() else 400)
 
 
@@ -46,7 +48,7 @@ def timeline_live(request: MemberRequest) -> HttpResponseBase:
     etag = _fingerprint(context["captures"])
     answer = get_conditional_response(request, etag=etag)
     if answer is None:
-        context["has_cameras"] = bool(context["captures"]) or request.membership.org.devices.exists()
+        context["has_cameras"] = _has_cameras(request, context)
         answer = render(request, "captures/_timeline.html", context)
         answer["ETag"] = etag
     patch_cache_control(answer, private=True, no_cache=True)
@@ -70,13 +72,13 @@ def capture_live(request: MemberRequest, pk: uuid.UUID) -> HttpResponse:
 @require_safe
 @requires(Role.VIEWER)
 def capture_image(request: MemberRequest, pk: uuid.UUID) -> HttpResponseBase:
-    return image_response(request, get_object_or_404(request.membership.org.captures, pk=pk))
+    return image_response(request, get_object_or_404(captures_of(request.membership), pk=pk))
 
 
 @require_safe
 @requires(Role.VIEWER)
 def capture_thumbnail(request: MemberRequest, pk: uuid.UUID) -> HttpResponseBase:
-    return thumbnail_response(request, get_object_or_404(request.membership.org.captures, pk=pk))
+    return thumbnail_response(request, get_object_or_404(captures_of(request.membership), pk=pk))
 
 
 @require_POST
@@ -95,7 +97,12 @@ def add_label(request: MemberRequest, pk: uuid.UUID) -> HttpResponse:
 @require_safe
 @requires(Role.VIEWER)
 def cameras(request: MemberRequest) -> HttpResponse:
-    context = {"cameras": newest_of_each(org=request.membership.org), "may_change": _may(request, Role.ADMIN)}
+    context = {
+        "cameras": newest_of_each(
+            devices=devices_of(request.membership), captures=captures_of(request.membership)
+        ),
+        "may_change": _may(request, Role.ADMIN),
+    }
     return render(request, "captures/cameras.html", context)
 
 
@@ -105,7 +112,7 @@ def camera(request: MemberRequest, pk: uuid.UUID) -> HttpResponse:
     device = _device_or_404(request, pk)
     context = {
         "device": device,
-        "captures": device.captures.select_related("device").newest_first()[:RECENT],
+        "captures": captures_of(request.membership, device).select_related("device").newest_first()[:RECENT],
         "keys": device.keys.newest_first(),
         "definition": device.definitions.filter(active=True).first(),
         "may_change": _may(request, Role.ADMIN),
@@ -125,7 +132,9 @@ def definition(request: MemberRequest, pk: uuid.UUID) -> HttpResponse:
             change_definition(device=device, acting_user=request.user, **form.cleaned_data)
             messages.success(request, "Saved. The next pictures are judged by it.")
             return redirect("camera", pk)
-    return render(request, "captures/definition.html", _definition_context(device, form), status=form.status)
+    return render(
+        request, "captures/definition.html", _definition_context(request, device, form), status=form.status
+    )
 
 
 @require_POST
@@ -137,11 +146,11 @@ def start_learning(request: MemberRequest, pk: uuid.UUID) -> HttpResponse:
 
 
 def _device_or_404(request: MemberRequest, pk: uuid.UUID) -> Device:
-    return get_object_or_404(request.membership.org.devices.select_related("status"), pk=pk)
+    return get_object_or_404(devices_of(request.membership).select_related("status"), pk=pk)
 
 
 def _capture_or_404(request: MemberRequest, pk: uuid.UUID) -> Capture:
-    captures = request.membership.org.captures.select_related("device", "definition", "label__created_by")
+    captures = captures_of(request.membership).select_related("device", "definition", "label__created_by")
     return get_object_or_404(captures, pk=pk)
 
 
@@ -150,9 +159,9 @@ def _may(request: MemberRequest, role: Role) -> bool:
 
 
 def _timeline_context(request: MemberRequest) -> dict[str, Any]:
-    org, cursor = request.membership.org, request.GET.get("cursor", "")
-    form = TimelineFilter(request.GET, org=org)
-    wanted = form.narrow(org.captures.select_related("device").defer("metadata"))
+    cursor = request.GET.get("cursor", "")
+    form = TimelineFilter(request.GET, devices=devices_of(request.membership))
+    wanted = form.narrow(captures_of(request.membership).select_related("device").defer("metadata"))
     captures, next_cursor = newest_page(wanted, cursor=cursor, limit=PAGE_SIZE, field="captured_at")
     return {
         "form": form,
@@ -162,6 +171,10 @@ def _timeline_context(request: MemberRequest) -> dict[str, Any]:
         "is_narrowed": any(request.GET.get(name) for name in form.fields),
         "visant_url": settings.VISANT_URL,
     }
+
+
+def _has_cameras(request: MemberRequest, context: dict[str, Any]) -> bool:
+    return bool(context["captures"]) or devices_of(request.membership).exists()
 
 
 def _fingerprint(captures: list[Capture]) -> str:
@@ -174,7 +187,7 @@ def _fingerprint(captures: list[Capture]) -> str:
 
 
 def _capture_page(request: MemberRequest, row: Capture, form: LabelForm) -> HttpResponse:
-    captures = row.device.captures.only("pk", "device")
+    captures = captures_of(request.membership, row.device).only("pk", "device")
     context = {
         **_capture_context(request, row),
         "form": form,
@@ -193,11 +206,11 @@ def _capture_context(request: MemberRequest, row: Capture) -> dict[str, Any]:
     }
 
 
-def _definition_context(device: Device, form: DefinitionForm) -> dict[str, Any]:
+def _definition_context(request: MemberRequest, device: Device, form: DefinitionForm) -> dict[str, Any]:
     versions = device.definitions.select_related("created_by").order_by("-version")
     return {
         "device": device,
         "form": form,
-        "capture": device.captures.newest_first().first(),
+        "capture": captures_of(request.membership, device).newest_first().first(),
         "versions": versions[:VERSIONS_SHOWN],
     }

@@ -1,12 +1,15 @@
 """Cameras and keys are added by ``devices/services.py`` (``manage.py add_device``), never here: a camera counts
 towards its organization's limit, and a key's text exists only at the moment it is made."""
 
+from typing import cast
+
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from devices.models import Device, DeviceKey, DeviceStatus
 from devices.services import revoke_key
+from orgs.models import User
 from orgs.readonly import ReadOnlyAdmin
 
 
@@ -52,7 +55,7 @@ class DeviceKeyAdmin(ReadOnlyAdmin):
     def revoke(self, request: HttpRequest, queryset: QuerySet[DeviceKey]) -> None:
         keys = list(queryset.filter(revoked_at=None))
         for key in keys:
-            revoke_key(key=key)
+            revoke_key(key=key, acting_user=cast(User, request.user))
             self.log_change(request, key, "Revoked.")
         self.message_user(request, f"Keys revoked: {len(keys)}.", messages.SUCCESS)
 

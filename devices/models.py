@@ -1,9 +1,8 @@
-from datetime import datetime
-
 from django.db import models
 from django.db.models.functions import Lower
 from django.utils import timezone
 
+from orgs.models import AccessKey, AccessKeyQuerySet, DailyUsage
 from orgs.tenancy import Row, TenantModel
 
 
@@ -36,38 +35,27 @@ class Device(Row, TenantModel):
         return self.name
 
 
-class DeviceKeyQuerySet(models.QuerySet["DeviceKey"]):
-    def newest_first(self) -> "DeviceKeyQuerySet":
-        return self.order_by("-pk")
-
-
-class DeviceKey(Row, TenantModel):
-    """A secret a camera shows. The secret itself is not kept: see ``orgs/keys.py``."""
+class DeviceKey(AccessKey):
+    """A secret a camera shows."""
 
     device = models.ForeignKey(Device, on_delete=models.CASCADE, related_name="keys")
-    prefix = models.CharField(max_length=16, unique=True)
-    digest = models.CharField(max_length=64, editable=False)
-    pepper_id = models.PositiveSmallIntegerField(editable=False)
-    created_at = models.DateTimeField(default=timezone.now, editable=False)
-    expires_at = models.DateTimeField(null=True, blank=True)
-    revoked_at = models.DateTimeField(null=True, blank=True)
-    last_used_at = models.DateTimeField(null=True, blank=True, editable=False)
-    last_used_from = models.GenericIPAddressField(null=True, blank=True, editable=False)
 
-    unscoped = DeviceKeyQuerySet.as_manager()
+    unscoped = AccessKeyQuerySet.as_manager()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["id", "org"], name="devices_devicekey_id_and_organization")]
 
     def __str__(self) -> str:
         return f"vis_dev_{self.prefix}_…"
 
-    @property
-    def state(self) -> str:
-        """``revoked``, ``expired`` or ``active``, as of now."""
-        if self.revoked_at is not None:
-            return "revoked"
-        return "expired" if self.is_expired_at(timezone.now()) else "active"
 
-    def is_expired_at(self, moment: datetime) -> bool:
-        return self.expires_at is not None and self.expires_at <= moment
+class DeviceKeyUsage(DailyUsage):
+    key = models.ForeignKey(DeviceKey, on_delete=models.CASCADE, related_name="usage", db_index=False)
+
+    unscoped = models.Manager()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["key", "day"], name="devices_devicekeyusage_once_a_day")]
 
 
 class DeviceStatus(TenantModel):

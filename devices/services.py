@@ -7,9 +7,11 @@ from django.db import transaction
 from django.utils import timezone
 
 from devices.models import Device, DeviceKey, DeviceStatus
+from orgs import scope
+from orgs.audit import record
 from orgs.errors import Invalid, LimitReached, NotAuthenticated
 from orgs.keys import make_key, matches, prefix_of
-from orgs.models import Organization
+from orgs.models import Organization, User
 
 # A camera's sightings are written at most this often, so that presence costs next to nothing.
 SIGHTING_INTERVAL = timedelta(minutes=1)
@@ -36,7 +38,7 @@ class KeyExpired(NotAuthenticated):
 
 
 @transaction.atomic
-def add_device(*, org: Organization, name: str) -> tuple[Device, str]:
+def add_device(*, org: Organization, name: str, acting_user: User | None) -> tuple[Device, str]:
     """Register a camera and return it with its first key, which is shown this once."""
     # Lock the organization, so that two requests cannot both take the last place.
     org = Organization.objects.select_for_update().get(pk=org.pk)
@@ -46,21 +48,34 @@ def add_device(*, org: Organization, name: str) -> tuple[Device, str]:
     _validate(device)
     device.save(force_insert=True)
     DeviceStatus.unscoped.create(device=device, org=org)
-    return device, issue_key(device=device)[1]
+    record("camera.added", org=org, actor=acting_user, target=device, after={"name": device.name}, device=device)
+    return device, issue_key(device=device, acting_user=acting_user)[1]
 
 
 @transaction.atomic
-def rename_device(*, device: Device, name: str) -> None:
+def rename_device(*, device: Device, name: str, acting_user: User | None) -> None:
     # Lock the organization, so that two cameras cannot both take the name.
     Organization.objects.select_for_update().get(pk=device.org_id)
     row = Device.unscoped.get(pk=device.pk)
-    row.name = name.strip()
+    before, row.name = row.name, name.strip()
     _validate(row)
     row.save(update_fields=["name"])
     device.name = row.name
+    record(
+        "camera.renamed",
+        org=row.org_id,
+        actor=acting_user,
+        target=row,
+        before={"name": before},
+        after={"name": row.name},
+        device=row,
+    )
 
 
-def issue_key(*, device: Device, expires_at: datetime | None = None) -> tuple[DeviceKey, str]:
+@transaction.atomic
+def issue_key(
+    *, device: Device, acting_user: User | None, expires_at: datetime | None = None
+) -> tuple[DeviceKey, str]:
     """Make one more key for the camera. Its text is returned this once and kept nowhere."""
     new = make_key("dev")
     key = device.keys.create(
@@ -70,18 +85,23 @@ def issue_key(*, device: Device, expires_at: datetime | None = None) -> tuple[De
         pepper_id=new.pepper_id,
         expires_at=expires_at,
     )
+    after = {"expires_at": expires_at}
+    record("key.issued", org=device.org_id, actor=acting_user, target=key, after=after, device=device)
     return key, new.text
 
 
-def revoke_key(*, key: DeviceKey) -> None:
+@transaction.atomic
+def revoke_key(*, key: DeviceKey, acting_user: User | None) -> None:
     """End a key at once. Revoking it again changes nothing."""
-    DeviceKey.unscoped.filter(pk=key.pk, revoked_at=None).update(revoked_at=timezone.now())
+    if DeviceKey.unscoped.filter(pk=key.pk, revoked_at=None).update(revoked_at=timezone.now()):
+        record("key.revoked", org=key.org_id, actor=acting_user, target=key, device=key.device)
     key.refresh_from_db(fields=["revoked_at"])
 
 
 def authenticate_device(*, text: str, ip: str | None) -> DeviceKey:
     """Return the key of that text with its device, and note that it was used. One query, rarely three.
 
+    From here on the rows of the key's organization can be seen, and no others.
     Raises :class:`KeyUnknown`, :class:`KeyRevoked` or :class:`KeyExpired`.
     """
     prefix = prefix_of(text, "dev")
@@ -93,6 +113,7 @@ def authenticate_device(*, text: str, ip: str | None) -> DeviceKey:
     now = timezone.now()
     if key.is_expired_at(now):
         raise KeyExpired("This key has expired. Give the camera a new one.")
+    scope.enter(key.org_id)
     if key.last_used_at is None or now - key.last_used_at >= SIGHTING_INTERVAL:
         _note_sighting(key, at=now, ip=ip)
     return key
@@ -100,7 +121,8 @@ def authenticate_device(*, text: str, ip: str | None) -> DeviceKey:
 
 def _find_key(prefix: str) -> DeviceKey | None:
     try:
-        key = DeviceKey.unscoped.get(prefix=prefix)
+        with scope.across_organizations("finds whose key it is"):
+            key = DeviceKey.unscoped.get(prefix=prefix)
     except DeviceKey.DoesNotExist:
         return None
     # All that an upload needs of the camera stands in the key's row; the rest is loaded when somebody asks.

@@ -10,6 +10,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
 
+from devices.access import devices_of
 from devices.forms import CameraForm
 from devices.models import Device
 from devices.services import add_device, issue_key, rename_device, revoke_key
@@ -24,7 +25,7 @@ def add_camera(request: MemberRequest) -> HttpResponse:
     form = CameraForm(request.POST or None)
     if form.is_valid():
         with form.refusals():
-            device, key = add_device(org=request.membership.org, **form.cleaned_data)
+            device, key = add_device(org=request.membership.org, acting_user=request.user, **form.cleaned_data)
             return _key_page(request, device, key)
     return render(request, "devices/add_camera.html", {"form": form}, status=form.status)
 
@@ -36,7 +37,7 @@ def rename_camera(request: MemberRequest, pk: uuid.UUID) -> HttpResponse:
     form = CameraForm(request.POST or None, initial={"name": device.name})
     if form.is_valid():
         with form.refusals():
-            rename_device(device=device, **form.cleaned_data)
+            rename_device(device=device, acting_user=request.user, **form.cleaned_data)
             messages.success(request, f"The camera is now called {device.name}.")
             return redirect("camera", pk)
     return render(request, "devices/rename_camera.html", {"form": form, "device": device}, status=form.status)
@@ -47,7 +48,7 @@ def rename_camera(request: MemberRequest, pk: uuid.UUID) -> HttpResponse:
 @requires(Role.ADMIN)
 def add_key(request: MemberRequest, pk: uuid.UUID) -> HttpResponse:
     device = _device_or_404(request, pk)
-    _, key = issue_key(device=device)
+    _, key = issue_key(device=device, acting_user=request.user)
     return _key_page(request, device, key)
 
 
@@ -57,14 +58,14 @@ def end_key(request: MemberRequest, pk: uuid.UUID, key_pk: uuid.UUID) -> HttpRes
     device = _device_or_404(request, pk)
     key = get_object_or_404(device.keys, pk=key_pk)
     if request.method == "POST":
-        revoke_key(key=key)
+        revoke_key(key=key, acting_user=request.user)
         messages.success(request, f"The key {key} is revoked.")
         return redirect("camera", pk)
     return render(request, "devices/revoke_key.html", {"device": device, "key": key})
 
 
 def _device_or_404(request: MemberRequest, pk: uuid.UUID) -> Device:
-    return get_object_or_404(request.membership.org.devices, pk=pk)
+    return get_object_or_404(devices_of(request.membership), pk=pk)
 
 
 def _key_page(request: MemberRequest, device: Device, key: str) -> HttpResponse:

@@ -1,17 +1,29 @@
-"""Who may enter a page."""
+"""Who may enter: which membership a person acts by, and the smallest role that a door asks for."""
 
+import uuid
 from collections.abc import Callable
 from functools import wraps
 from typing import Concatenate, ParamSpec
 
-from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponseBase
 from django.shortcuts import render
 from django.utils import timezone
 
-from orgs.models import Membership, Role, User
+from orgs import scope
+from orgs.errors import NotAllowed
+from orgs.models import Membership, MembershipQuerySet, Role, User
 
 P = ParamSpec("P")
+# Where the session keeps the organization its person chose to look at.
+CHOSEN = "organization"
+
+
+class OrganizationSuspended(NotAllowed):
+    code = "organization_suspended"
+
+
+class RoleTooSmall(NotAllowed):
+    code = "role_too_small"
 
 
 class MemberRequest(HttpRequest):
@@ -24,26 +36,59 @@ class MemberRequest(HttpRequest):
 MemberView = Callable[Concatenate[MemberRequest, P], HttpResponseBase]
 
 
+def memberships_of(user: User) -> MembershipQuerySet:
+    """The memberships that let a person in now, the oldest first. To be read across organizations."""
+    memberships: MembershipQuerySet = Membership.unscoped.filter(user=user).live_at(timezone.now())
+    return memberships.select_related("org", "user").oldest_first()
+
+
+def find_membership(user: User, chosen: uuid.UUID | None = None) -> Membership | None:
+    """Return the person's live membership of the ``chosen`` organization, else their oldest one, else None."""
+    with scope.across_organizations("finds out whose member a person is"):
+        memberships = list(memberships_of(user))
+    return next((row for row in memberships if row.org_id == chosen), memberships[0] if memberships else None)
+
+
+def get_membership(user: User, org_id: uuid.UUID) -> Membership | None:
+    """Return the person's live membership of exactly this organization, or None."""
+    with scope.across_organizations("looks whether a person is a member"):
+        return memberships_of(user).filter(org=org_id).first()
+
+
+def refuse_smaller(membership: Membership, smallest: Role) -> None:
+    """Refuse who acts for a suspended organization, or by a role that does not cover ``smallest``."""
+    if membership.org.suspended_at is not None:
+        raise OrganizationSuspended("This organization is suspended. Its operator can say why.")
+    if not Role(membership.role).covers(smallest):
+        raise RoleTooSmall(f"This needs the role {smallest}.")
+
+
 def requires(
     smallest: Role,
 ) -> Callable[[MemberView[P]], Callable[Concatenate[HttpRequest, P], HttpResponseBase]]:
     """Let in members with at least the role ``smallest``; the page is shown in the organization's time zone.
 
-    A person without any organization sees a page that says so; too small a role is a 403.
+    A person without any organization sees a page that says so; too small a role is a 403. Inside the view the
+    database shows rows of this organization only.
     """
 
     def decorate(view: MemberView[P]) -> Callable[Concatenate[HttpRequest, P], HttpResponseBase]:
         @wraps(view)
         def guarded(request: MemberRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
-            membership = request.user.memberships.select_related("org").order_by("created_at").first()
+            membership = find_membership(request.user, chosen_organization(request))
             if membership is None:
                 return render(request, "orgs/no_organization.html", status=403)
-            if not Role(membership.role).covers(smallest):
-                raise PermissionDenied(f"This needs the role {smallest}.")
             request.membership = membership
-            with timezone.override(membership.org.time_zone):
+            refuse_smaller(membership, smallest)
+            with scope.within(membership.org_id), timezone.override(membership.org.time_zone):
                 return view(request, *args, **kwargs)
 
+        guarded.smallest_role = smallest  # type: ignore[attr-defined] # what `manage.py permissions` reads
         return guarded  # type: ignore[return-value]
 
     return decorate
+
+
+def chosen_organization(request: HttpRequest) -> uuid.UUID | None:
+    text = request.session.get(CHOSEN)
+    return uuid.UUID(text) if text else None

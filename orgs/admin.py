@@ -7,9 +7,6 @@ from django.http import HttpRequest
 
 from orgs.models import Membership, Organization, User
 
-admin.site.site_header = admin.site.site_title = "Visant"
-admin.site.index_title = "Operators"
-
 
 class UserAddForm(AdminUserCreationForm):
     class Meta:

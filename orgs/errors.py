@@ -51,6 +51,17 @@ class Conflict(DomainError):
     code = "conflict"
 
 
+class TooManyRequests(DomainError):
+    """Too often, for now. ``retry_after``: the seconds until it may succeed."""
+
+    code = "too_many_requests"
+    retryable = True
+
+    def __init__(self, sentence: str, *, retry_after: int) -> None:
+        super().__init__(sentence)
+        self.retry_after = retry_after
+
+
 class LimitReached(DomainError):
     code = "limit_reached"
 

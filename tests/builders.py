@@ -18,7 +18,8 @@ from captures.services import store_capture
 from devices.models import Device
 from devices.services import add_device
 from orgs.models import Membership, Organization, Role, User
-from orgs.services import create_organization, create_user
+from orgs.services.accounts import create_user
+from orgs.services.organizations import create_organization
 
 PASSWORD = "correct horse battery"
 MOMENT = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -58,7 +59,7 @@ def logged_in(user: User) -> Client:
 
 def make_device(org: Organization | None = None, name: str = "Gate") -> tuple[Device, str]:
     """Return a camera and its key."""
-    return add_device(org=org or make_org(), name=f"{name} {next(_numbers)}")
+    return add_device(org=org or make_org(), name=f"{name} {next(_numbers)}", acting_user=None)
 
 
 def make_jpeg(seed: int = 0, size: tuple[int, int] = (64, 48), **save: Any) -> bytes:

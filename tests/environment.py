@@ -9,9 +9,13 @@ import logging
 import os
 import shutil
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+
+from orgs import scope
 
 # The embedded server opens the permissions of every parent of its data when root starts it; so it is made
 # under the temporary folder and nowhere else.
@@ -40,7 +44,9 @@ def _prepare() -> None:
     if os.environ.get("VISANT_TEST_DATABASE") == "postgresql":
         if "VISANT_TEST_DATABASE_URL" not in os.environ:
             os.environ["VISANT_TEST_DATABASE_URL"] = _start_postgresql()
-        os.environ["DATABASE_URL"] = os.environ["VISANT_TEST_DATABASE_URL"]
+        from tests.postgresql import with_plain_role
+
+        os.environ["DATABASE_URL"] = with_plain_role(os.environ["VISANT_TEST_DATABASE_URL"])
 
 
 _prepare()
@@ -54,6 +60,30 @@ def pytest_configure() -> None:
 
     if connection.vendor == "sqlite":
         connection.settings_dict["TEST"]["NAME"] = str(FOLDER / "test.sqlite3")
+        _flush_without_triggers(connection.ops)
+
+
+def _flush_without_triggers(operations: Any) -> None:
+    """Let the tests empty all tables: SQLite does it row by row, which the append-only audit refuses."""
+    flush = operations.execute_sql_flush
+
+    def execute_sql_flush(statements: list[str]) -> None:
+        with operations.connection.cursor() as cursor:
+            triggers = cursor.execute("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'").fetchall()
+            for name, _ in triggers:
+                cursor.execute(f"DROP TRIGGER {name}")
+            flush(statements)
+            for _, sql in triggers:
+                cursor.execute(sql)
+
+    operations.execute_sql_flush = execute_sql_flush
+
+
+@pytest.fixture(autouse=True)
+def _sees_everything() -> Iterator[None]:
+    """A test looks into all organizations; a request that it makes begins with none, as any."""
+    with scope.across_organizations("tests make and look at rows of all organizations"):
+        yield
 
 
 def pytest_report_header() -> str:

@@ -11,7 +11,9 @@ import time
 from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import urlsplit
+
+from tests.postgresql import ROLE, in_database, with_plain_role
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 HOST = "127.0.0.1"
@@ -171,14 +173,14 @@ class _Database(NamedTuple):
             return cls(f"sqlite:///{folder / 'visant.sqlite3'}", "")
         admin_url = os.environ["VISANT_TEST_DATABASE_URL"]
         name = f"server_{os.getpid()}_{time.monotonic_ns()}"
-        return cls(urlunsplit(urlsplit(admin_url)._replace(path=f"/{name}")), admin_url)
+        return cls(in_database(with_plain_role(admin_url), name), admin_url)
 
     @property
     def name(self) -> str:
         return urlsplit(self.url).path.lstrip("/")
 
     def create(self) -> None:
-        self._administer(f"CREATE DATABASE {self.name}")
+        self._administer(f"CREATE DATABASE {self.name} OWNER {ROLE}")
 
     def drop(self) -> None:
         self._administer(f"DROP DATABASE IF EXISTS {self.name} WITH (FORCE)")
@@ -191,7 +193,7 @@ class _Database(NamedTuple):
                 return connection.execute(query).fetchall()
         import psycopg
 
-        with psycopg.connect(self.url) as connection:
+        with psycopg.connect(in_database(self.admin_url, self.name)) as connection:
             return connection.execute(query).fetchall()
 
     def _administer(self, statement: str) -> None:

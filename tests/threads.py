@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from typing import Any
 
 from django.db import connection
@@ -20,5 +21,6 @@ def at_once(call: Callable[[int], Any], count: int = 2) -> list[Any]:
             connection.close()
 
     with ThreadPoolExecutor(count) as pool:
-        futures = [pool.submit(run, number) for number in range(count)]
+        # Each thread may see what the test may see.
+        futures = [pool.submit(copy_context().run, run, number) for number in range(count)]
         return [future.exception(timeout=30) or future.result() for future in futures]

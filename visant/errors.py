@@ -27,6 +27,7 @@ STATUSES: list[tuple[type[errors.DomainError], int]] = [
     (errors.UnsupportedType, 415),
     (errors.Invalid, 400),
     (errors.LimitReached, 409),
+    (errors.TooManyRequests, 429),
     (errors.Unavailable, 503),
 ]
 DATABASE_DOWN = (OperationalError, InterfaceError, PoolTimeout)
@@ -95,7 +96,14 @@ def database_down(error: Exception) -> JsonResponse:
 
 def _of_domain_error(error: errors.DomainError) -> JsonResponse:
     status = next(status for kind, status in STATUSES if isinstance(error, kind))
-    return problem(status, error.code, str(error), retryable=error.retryable, keep_local=error.keep_local)
+    return problem(
+        status,
+        error.code,
+        str(error),
+        retryable=error.retryable,
+        keep_local=error.keep_local,
+        retry_after=getattr(error, "retry_after", None),
+    )
 
 
 def _of_drf_error(error: drf.APIException) -> JsonResponse:

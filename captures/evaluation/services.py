@@ -22,6 +22,7 @@ from captures.evaluation.usability import UsabilityEvaluator
 from captures.evaluation.verdicts import Context, Evaluator, EvaluatorFailed, Verdict
 from captures.models import Capture, CaptureQuerySet, EvaluationStatus
 from captures.storage import thumbnail_key
+from orgs import scope
 
 logger = logging.getLogger(__name__)
 
@@ -55,10 +56,12 @@ def evaluators() -> tuple[Evaluator, ...]:
 
 def evaluate_next(*, now: datetime | None = None) -> bool:
     """Claim the capture that is due the longest and judge it; False when none is due."""
-    capture = claim_next(now=now or timezone.now())
+    with scope.across_organizations("workers judge for all organizations"):
+        capture = claim_next(now=now or timezone.now())
     if capture is None:
         return False
-    evaluate_claimed(capture=capture)
+    with scope.within(capture.org_id):
+        evaluate_claimed(capture=capture)
     return True
 
 

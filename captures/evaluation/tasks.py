@@ -10,6 +10,7 @@ from django_tasks.exceptions import TaskResultDoesNotExist
 
 from captures.evaluation.services import evaluate_next
 from captures.models import Capture
+from orgs import scope
 
 # A worker asked to stop finishes its task first; so a task is short, and the next one carries on.
 SECONDS_A_TASK = 2.0
@@ -31,8 +32,8 @@ def evaluate_due() -> int:
 
 def wake_workers() -> None:
     """When captures are due, see that as many wake-ups wait as there may be workers, and no more."""
-    now = timezone.now()
-    due = Capture.unscoped.due_at(now)[: settings.VISANT_WORKERS].count()
+    with scope.across_organizations("workers are woken for all organizations"):
+        due = Capture.unscoped.due_at(timezone.now())[: settings.VISANT_WORKERS].count()
     if not due:
         return
     _waiting[:] = [wake for wake in _waiting if _still_waits(wake)]

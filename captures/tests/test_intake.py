@@ -529,7 +529,7 @@ def test_the_request_makes_no_thumbnail_and_leaves_the_judging_to_the_workers(cl
 
 def test_a_revoked_key_stores_nothing(client):
     device, key = make_device()
-    revoke_key(key=device.keys.get())
+    revoke_key(key=device.keys.get(), acting_user=None)
     assert refused(send(client, key, make_jpeg())) == (401, "key_revoked", False, True)
     assert nothing_is_stored()
 

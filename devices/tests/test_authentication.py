@@ -51,20 +51,20 @@ def test_a_key_that_nobody_was_given_opens_nothing_when_it_is_shown_as(way):
 @pytest.mark.parametrize("way", WAYS)
 def test_a_revoked_key_is_told_so_when_it_is_shown_as(way):
     device, key = make_device()
-    revoke_key(key=device.keys.get())
+    revoke_key(key=device.keys.get(), acting_user=None)
     assert refused(ask(**WAYS[way](device, key))) == (401, "key_revoked", False, True)
 
 
 @pytest.mark.parametrize("way", WAYS)
 def test_an_expired_key_is_told_so_when_it_is_shown_as(way):
     device, _ = make_device()
-    _, key = issue_key(device=device, expires_at=timezone.now() - timedelta(seconds=1))
+    _, key = issue_key(device=device, expires_at=timezone.now() - timedelta(seconds=1), acting_user=None)
     assert refused(ask(**WAYS[way](device, key))) == (401, "key_expired", False, True)
 
 
 def test_a_key_opens_until_it_expires():
     device, _ = make_device()
-    _, key = issue_key(device=device, expires_at=timezone.now() + timedelta(hours=1))
+    _, key = issue_key(device=device, expires_at=timezone.now() + timedelta(hours=1), acting_user=None)
     assert ask(x_api_key=key).status_code == 200
 
 
@@ -160,7 +160,7 @@ def test_knowing_a_camera_takes_one_statement_and_three_once_a_minute():
 
 def test_a_refused_key_is_not_noted_as_used():
     device, key = make_device()
-    revoke_key(key=device.keys.get())
+    revoke_key(key=device.keys.get(), acting_user=None)
     ask(x_api_key=key)
     assert device.keys.get().last_used_at is None
     device.status.refresh_from_db()
@@ -169,10 +169,10 @@ def test_a_refused_key_is_not_noted_as_used():
 
 def test_revoking_a_key_again_changes_nothing_and_leaves_the_others_open():
     device, key = make_device()
-    second, text = issue_key(device=device)
-    revoke_key(key=second)
+    second, text = issue_key(device=device, acting_user=None)
+    revoke_key(key=second, acting_user=None)
     at = second.revoked_at
-    revoke_key(key=second)
+    revoke_key(key=second, acting_user=None)
     assert (second.revoked_at, second.state) == (at, "revoked")
     assert ask(x_api_key=key).status_code == 200
     assert refused(ask(x_api_key=text)) == (401, "key_revoked", False, True)

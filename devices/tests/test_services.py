@@ -25,7 +25,7 @@ pytestmark = pytest.mark.django_db
 
 def test_a_camera_is_added_with_its_status_and_its_first_key():
     org = make_org()
-    device, text = add_device(org=org, name="  Gate 2 ")
+    device, text = add_device(org=org, name="  Gate 2 ", acting_user=None)
     device.refresh_from_db()
     assert (device.org, device.name) == (org, "Gate 2")
     assert DeviceStatus.unscoped.values().get() == {
@@ -53,12 +53,12 @@ def test_a_camera_is_added_with_its_status_and_its_first_key():
 )
 def test_a_name_is_refused_and_nothing_is_left_behind(name, sentence):
     org = make_org()
-    add_device(org=org, name="Gate 2")
-    second, _ = add_device(org=org, name="Yard")
+    add_device(org=org, name="Gate 2", acting_user=None)
+    second, _ = add_device(org=org, name="Yard", acting_user=None)
     with pytest.raises(InvalidDevice, match=sentence):
-        add_device(org=org, name=name)
+        add_device(org=org, name=name, acting_user=None)
     with pytest.raises(InvalidDevice, match=sentence):
-        rename_device(device=second, name=name)
+        rename_device(device=second, name=name, acting_user=None)
     assert second.name == "Yard"
     assert set(org.devices.values_list("name", flat=True)) == {"Gate 2", "Yard"}
     assert (DeviceKey.unscoped.count(), DeviceStatus.unscoped.count()) == (2, 2)
@@ -66,13 +66,13 @@ def test_a_name_is_refused_and_nothing_is_left_behind(name, sentence):
 
 def test_two_organizations_may_use_one_name():
     for _ in range(2):
-        add_device(org=make_org(), name="Gate")
+        add_device(org=make_org(), name="Gate", acting_user=None)
     assert Device.unscoped.filter(name="Gate").count() == 2
 
 
 def test_a_camera_is_renamed_also_to_its_own_name_in_other_letters():
-    device, _ = add_device(org=make_org(), name="gate")
-    rename_device(device=device, name=" Gate ")
+    device, _ = add_device(org=make_org(), name="gate", acting_user=None)
+    rename_device(device=device, name=" Gate ", acting_user=None)
     assert device.name == "Gate"
     device.refresh_from_db()
     assert device.name == "Gate"
@@ -82,9 +82,9 @@ def test_a_camera_is_renamed_also_to_its_own_name_in_other_letters():
 def test_no_more_cameras_than_the_limit_are_added(limit):
     org = make_org(device_limit=limit)
     for number in range(limit):
-        add_device(org=org, name=f"Gate {number}")
+        add_device(org=org, name=f"Gate {number}", acting_user=None)
     with pytest.raises(TooManyDevices, match=f"Your plan covers {limit} cameras."):
-        add_device(org=org, name="One more")
+        add_device(org=org, name="One more", acting_user=None)
     assert org.devices.count() == limit
 
 
@@ -92,7 +92,7 @@ def test_the_limit_that_counts_is_the_one_in_the_database():
     org = make_org()
     Organization.objects.filter(pk=org.pk).update(device_limit=0)
     with pytest.raises(TooManyDevices):
-        add_device(org=org, name="Gate")
+        add_device(org=org, name="Gate", acting_user=None)
 
 
 def test_a_limit_of_one_organization_is_none_of_anothers():
@@ -106,7 +106,7 @@ def test_two_requests_do_not_both_take_the_last_place():
     org = make_org(device_limit=3)
     make_device(org)
     make_device(org)
-    answers = at_once(lambda number: add_device(org=org, name=f"Last {number}"))
+    answers = at_once(lambda number: add_device(org=org, name=f"Last {number}", acting_user=None))
     assert [type(answer) for answer in answers if isinstance(answer, Exception)] == [TooManyDevices]
     assert org.devices.count() == 3
 
@@ -115,7 +115,7 @@ def test_two_requests_do_not_both_take_the_last_place():
 def test_two_cameras_do_not_both_take_a_name():
     org = make_org()
     devices = [make_device(org)[0] for _ in range(2)]
-    answers = at_once(lambda number: rename_device(device=devices[number], name="Gate"))
+    answers = at_once(lambda number: rename_device(device=devices[number], name="Gate", acting_user=None))
     assert [type(answer) for answer in answers if answer] == [InvalidDevice]
     assert org.devices.filter(name="Gate").count() == 1
 
@@ -123,12 +123,12 @@ def test_two_cameras_do_not_both_take_a_name():
 def test_a_camera_may_have_more_keys_and_one_is_revoked_alone():
     device, first = make_device()
     until = timezone.now() + timedelta(days=1)
-    key, second = issue_key(device=device, expires_at=until)
+    key, second = issue_key(device=device, expires_at=until, acting_user=None)
     key.refresh_from_db()
     assert (key.device, key.org, key.expires_at) == (device, device.org, until)
     assert key.digest not in second
     assert list(device.keys.newest_first()) == [key, authenticate_device(text=first, ip=None)]
-    revoke_key(key=key)
+    revoke_key(key=key, acting_user=None)
     assert key.state == "revoked"
     with pytest.raises(KeyRevoked):
         authenticate_device(text=second, ip=None)
@@ -138,9 +138,9 @@ def test_a_camera_may_have_more_keys_and_one_is_revoked_alone():
 def test_revoking_again_keeps_the_first_moment():
     key = make_device()[0].keys.get()
     stale = DeviceKey.unscoped.get(pk=key.pk)
-    revoke_key(key=key)
+    revoke_key(key=key, acting_user=None)
     first = key.revoked_at
-    revoke_key(key=stale)
+    revoke_key(key=stale, acting_user=None)
     assert stale.revoked_at == first
 
 

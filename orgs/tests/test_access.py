@@ -3,14 +3,13 @@
 from datetime import timedelta
 
 import pytest
-from django.core.exceptions import PermissionDenied
 from django.http import HttpResponse
 from django.test import RequestFactory
 from django.utils import timezone
 
-from orgs.access import requires
+from orgs.access import RoleTooSmall, requires
 from orgs.models import Membership, Role
-from orgs.services import create_user
+from orgs.services.accounts import create_user
 from tests.builders import make_member, make_org
 
 MAY = {
@@ -32,7 +31,7 @@ def enter(user, smallest: Role) -> HttpResponse:
         )
 
     request = RequestFactory().get("/")
-    request.user = user
+    request.user, request.session = user, {}
     return page(request, 7)
 
 
@@ -51,7 +50,7 @@ def test_a_page_lets_in_who_has_at_least_its_role(role, smallest):
     if smallest in MAY[role]:
         assert enter(member, smallest).content.decode() == f"{org.slug} {role} Europe/Zurich 7"
     else:
-        with pytest.raises(PermissionDenied, match=f"This needs the role {smallest}."):
+        with pytest.raises(RoleTooSmall, match=f"This needs the role {smallest}."):
             enter(member, smallest)
     assert timezone.get_current_timezone_name() == "UTC"
 
@@ -62,7 +61,7 @@ def test_a_role_in_one_organization_is_none_in_another():
     user = make_member(first, Role.VIEWER)
     Membership.unscoped.create(org=second, user=user, role=Role.OWNER)
     Membership.unscoped.filter(org=second).update(created_at=timezone.now() + timedelta(seconds=1))
-    with pytest.raises(PermissionDenied):
+    with pytest.raises(RoleTooSmall):
         enter(user, Role.MEMBER)
     assert enter(user, Role.VIEWER).content.decode().startswith(f"{first.slug} viewer")
 

@@ -9,7 +9,7 @@ from django.test import Client
 from django.urls import reverse
 
 from orgs.models import Organization, Role, User
-from orgs.services import create_organization
+from orgs.services.organizations import create_organization
 from tests.builders import PASSWORD, make_member, make_operator, make_org, owner_of
 from tests.queries import statements_of
 

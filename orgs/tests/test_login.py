@@ -3,7 +3,7 @@
 import pytest
 
 from orgs.models import Membership
-from orgs.services import create_user
+from orgs.services.accounts import create_user
 from tests.builders import PASSWORD, make_org, owner_of
 
 pytestmark = pytest.mark.django_db

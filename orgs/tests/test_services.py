@@ -5,14 +5,8 @@ import re
 import pytest
 
 from orgs.models import Membership, Organization, Role, User
-from orgs.services import (
-    InvalidOrganization,
-    InvalidUser,
-    WeakPassword,
-    create_organization,
-    create_user,
-    free_slug,
-)
+from orgs.services.accounts import InvalidUser, WeakPassword, create_user
+from orgs.services.organizations import InvalidOrganization, create_organization, free_slug
 from tests.builders import PASSWORD
 
 pytestmark = pytest.mark.django_db

@@ -16,7 +16,10 @@ from tests.builders import make_capture, make_definition, make_device, make_eval
 
 APPS = ("orgs", "devices", "captures", "sharing")
 MAY_LOOK_ACROSS = {
-    "orgs/services.py": "makes the membership of the owner of a new organization",
+    "orgs/access.py": "finds the memberships of a person, which tell the organization",
+    "orgs/audit.py": "adds an entry to the audit of the organization it was given",
+    "orgs/services/organizations.py": "makes the membership of the owner of a new organization",
+    "orgs/services/tokens.py": "finds whose token it is, which tells the organization",
     "devices/services.py": "finds whose key it is, which tells the organization; writes rows it was given",
     "captures/services.py": "finds the first copy of a picture, by its camera",
     "captures/upkeep.py": "sweeps the files of all organizations",

@@ -4,6 +4,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from devices.services import add_device
+from orgs import scope
 from orgs.errors import DomainError
 from orgs.models import Organization
 
@@ -21,7 +22,8 @@ class Command(BaseCommand):
         if org is None:
             raise CommandError(f"There is no organization with the slug {options['org']!r}.")
         try:
-            device, key = add_device(org=org, name=options["name"])
+            with scope.within(org.pk):
+                device, key = add_device(org=org, name=options["name"], acting_user=None)
         except DomainError as error:
             raise CommandError(str(error)) from error
         if options["json"]:

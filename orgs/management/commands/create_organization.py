@@ -5,7 +5,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from orgs.errors import DomainError
-from orgs.services import create_organization
+from orgs.services.organizations import create_organization
 
 
 class Command(BaseCommand):

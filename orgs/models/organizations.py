@@ -1,61 +1,14 @@
+import uuid
+from datetime import datetime
 from zoneinfo import available_timezones
 
-from django.contrib.auth.models import AbstractBaseUser, BaseUserManager, PermissionsMixin
 from django.core.exceptions import ValidationError
 from django.core.validators import MinValueValidator
 from django.db import models
-from django.db.models.functions import Lower
 from django.utils import timezone
 
+from orgs.models.users import User
 from orgs.tenancy import Row, TenantModel
-
-
-class UserManager(BaseUserManager["User"]):
-    """E-mail addresses are kept in lower case, so that two spellings are one account."""
-
-    def get_by_natural_key(self, username: str | None) -> "User":
-        return self.get(email=(username or "").lower())
-
-    def create_user(self, email: str, password: str | None = None, **fields: object) -> "User":
-        user = self.model(email=email.strip().lower(), **fields)
-        user.set_password(password)
-        user.save(using=self._db)
-        return user
-
-    def create_superuser(self, email: str, password: str | None = None, **fields: object) -> "User":
-        return self.create_user(email, password, is_staff=True, is_superuser=True, **fields)
-
-
-class User(Row, AbstractBaseUser, PermissionsMixin):
-    """A person. The e-mail address is the login."""
-
-    email = models.EmailField(
-        "e-mail address",
-        unique=True,
-        error_messages={"unique": "An account with this address exists already."},
-    )
-    name = models.CharField(max_length=200, blank=True)
-    is_active = models.BooleanField(default=True)
-    is_staff = models.BooleanField("operator", default=False, help_text="May enter the admin.")
-    created_at = models.DateTimeField(default=timezone.now, editable=False)
-
-    objects = UserManager()
-
-    USERNAME_FIELD = "email"
-    EMAIL_FIELD = "email"
-    REQUIRED_FIELDS = []
-
-    class Meta:
-        constraints = [
-            models.CheckConstraint(
-                condition=models.Q(email=Lower("email")),
-                name="orgs_user_email_is_lower_case",
-                violation_error_message="Write the e-mail address in lower case.",
-            )
-        ]
-
-    def __str__(self) -> str:
-        return self.name or self.email
 
 
 def validate_time_zone(name: str) -> None:
@@ -74,6 +27,7 @@ class Organization(Row):
     evaluation_limit = models.PositiveIntegerField("evaluations a month", null=True, blank=True)
     retention_days = models.PositiveIntegerField(null=True, blank=True, validators=[MinValueValidator(1)])
     trial_ends_at = models.DateTimeField(null=True, blank=True)
+    suspended_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
     def __str__(self) -> str:
@@ -93,12 +47,42 @@ class Role(models.TextChoices):
         return ranks.index(self) <= ranks.index(smallest)
 
 
-class Membership(Row, TenantModel):
+class AccessLimits(models.Model):
+    """How far a membership reaches, beside its role. Owners and admins see everything."""
+
+    camera_ids = models.JSONField(
+        "cameras", null=True, blank=True, help_text="The ids of the cameras it is limited to; empty: all of them."
+    )
+    history_from = models.DateTimeField(
+        null=True, blank=True, help_text="Pictures taken before are not shown; empty: all of them."
+    )
+    valid_until = models.DateTimeField(null=True, blank=True, help_text="Then it ends; empty: never.")
+
+    class Meta:
+        abstract = True
+
+    @property
+    def cameras(self) -> list[uuid.UUID] | None:
+        """The cameras it is limited to, or None when there is no such limit."""
+        return None if self.camera_ids is None else [uuid.UUID(text) for text in self.camera_ids]
+
+
+class MembershipQuerySet(models.QuerySet["Membership"]):
+    def live_at(self, moment: datetime) -> "MembershipQuerySet":
+        """Those that let their people in: not ended, of people who are active."""
+        not_over = models.Q(valid_until=None) | models.Q(valid_until__gt=moment)
+        return self.filter(not_over, user__is_active=True)
+
+    def oldest_first(self) -> "MembershipQuerySet":
+        return self.order_by("created_at", "pk")
+
+
+class Membership(Row, AccessLimits, TenantModel):
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="memberships")
     role = models.CharField(max_length=10, choices=Role)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
-    unscoped = models.Manager()
+    unscoped = MembershipQuerySet.as_manager()
 
     class Meta:
         constraints = [
@@ -108,7 +92,21 @@ class Membership(Row, TenantModel):
                 violation_error_message="This person is a member already.",
             ),
             models.CheckConstraint(condition=models.Q(role__in=Role.values), name="orgs_membership_role_is_known"),
+            models.CheckConstraint(
+                condition=models.Q(role__in=[Role.MEMBER, Role.VIEWER])
+                | models.Q(camera_ids__isnull=True, history_from=None),
+                name="orgs_membership_admin_sees_everything",
+                violation_error_message="Owners and admins see everything; only members and viewers are limited.",
+            ),
+            models.CheckConstraint(
+                condition=~models.Q(role=Role.OWNER) | models.Q(valid_until=None),
+                name="orgs_membership_owner_does_not_end",
+                violation_error_message="An owner's membership does not end by itself.",
+            ),
         ]
 
     def __str__(self) -> str:
         return f"{self.user}, {self.role} of {self.org}"
+
+    def is_live_at(self, moment: datetime) -> bool:
+        return self.user.is_active and (self.valid_until is None or self.valid_until > moment)

@@ -1,0 +1,49 @@
+from django.db import models
+from django.utils import timezone
+
+from orgs.tenancy import Row, TenantModel
+
+
+class AuditQuerySet(models.QuerySet["AuditEntry"]):
+    def newest_first(self) -> "AuditQuerySet":
+        return self.order_by("-at", "-pk")
+
+
+class AuditEntry(Row, TenantModel):
+    """Who changed what, when and from where. The database refuses to change or delete one.
+
+    Actor and target are named by kind and id, without a foreign key, and by the name they had: the entry must
+    outlive them as it is.
+    """
+
+    # A row that may not be deleted cannot go with its organization.
+    org = models.ForeignKey(
+        "orgs.Organization", on_delete=models.PROTECT, related_name="%(class)ss", db_index=False
+    )
+    at = models.DateTimeField(default=timezone.now)
+    action = models.CharField(max_length=60, help_text="Like membership.removed.")
+    actor_kind = models.CharField(max_length=30, help_text="user, device, or system.")
+    actor_id = models.UUIDField(null=True)
+    actor_name = models.CharField(max_length=320)
+    target_kind = models.CharField(max_length=30)
+    target_id = models.CharField(max_length=60)
+    target_name = models.CharField(max_length=320)
+    device_id = models.UUIDField(null=True, help_text="The camera it is about, if it is about one.")
+    before = models.JSONField(null=True)
+    after = models.JSONField(null=True)
+    reason = models.CharField(max_length=500, blank=True)
+    ip = models.GenericIPAddressField(null=True)
+    request_id = models.CharField(max_length=64, blank=True)
+
+    unscoped = AuditQuerySet.as_manager()
+
+    class Meta:
+        verbose_name_plural = "audit entries"
+        indexes = [
+            # The log of an organization, and that of one camera.
+            models.Index(fields=["org", "-at", "-id"], name="orgs_audit_org_at"),
+            models.Index(fields=["org", "device_id", "-at", "-id"], name="orgs_audit_device_at"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.actor_name}: {self.action} {self.target_name}"

@@ -1,0 +1,91 @@
+from datetime import datetime
+from typing import Any
+
+from django.db import models
+from django.utils import timezone
+
+from orgs.models.users import User
+from orgs.tenancy import Row, TenantModel
+
+
+class AccessKey(Row, TenantModel):
+    """A secret that a machine shows. The secret itself is not kept: see ``orgs/keys.py``."""
+
+    prefix = models.CharField(max_length=16, unique=True)
+    digest = models.CharField(max_length=64, editable=False)
+    pepper_id = models.PositiveSmallIntegerField(editable=False)
+    daily_quota = models.PositiveIntegerField(
+        "requests a day", null=True, blank=True, help_text="Days are UTC; empty: no limit."
+    )
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    expires_at = models.DateTimeField(null=True, blank=True)
+    revoked_at = models.DateTimeField(null=True, blank=True)
+    last_used_at = models.DateTimeField(null=True, blank=True, editable=False)
+    last_used_from = models.GenericIPAddressField(null=True, blank=True, editable=False)
+
+    class Meta:
+        abstract = True
+
+    @property
+    def state(self) -> str:
+        """``revoked``, ``expired`` or ``active``, as of now."""
+        if self.revoked_at is not None:
+            return "revoked"
+        return "expired" if self.is_expired_at(timezone.now()) else "active"
+
+    def is_expired_at(self, moment: datetime) -> bool:
+        return self.expires_at is not None and self.expires_at <= moment
+
+
+class AccessKeyQuerySet(models.QuerySet[Any]):
+    def newest_first(self) -> "AccessKeyQuerySet":
+        return self.order_by("-pk")
+
+
+class ApiToken(AccessKey):
+    """A person's key to the API, for one organization. It can do what its person may do there, and no more."""
+
+    class Access(models.TextChoices):
+        READ = "read", "Read only"
+        WRITE = "write", "Read and write"
+
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="api_tokens")
+    name = models.CharField(max_length=100)
+    access = models.CharField(max_length=5, choices=Access, default=Access.READ)
+    networks = models.JSONField(
+        "allowed networks", default=list, blank=True, help_text="Like 192.0.2.0/24; empty: from anywhere."
+    )
+
+    unscoped = AccessKeyQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["id", "org"], name="orgs_apitoken_id_and_organization"),
+            models.CheckConstraint(
+                condition=models.Q(access__in=["read", "write"]), name="orgs_apitoken_access_is_known"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name} (vis_usr_{self.prefix}_…)"
+
+
+class DailyUsage(TenantModel):
+    """What one key was used for on one day (UTC): a row for each key and day."""
+
+    day = models.DateField()
+    requests = models.PositiveIntegerField(default=0)
+    pictures = models.PositiveIntegerField(default=0)
+    bytes = models.PositiveBigIntegerField(default=0)
+
+    class Meta:
+        abstract = True
+
+
+class ApiTokenUsage(DailyUsage):
+    key = models.ForeignKey(ApiToken, on_delete=models.CASCADE, related_name="usage", db_index=False)
+
+    unscoped = models.Manager()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["key", "day"], name="orgs_apitokenusage_once_a_day")]

@@ -1,0 +1,44 @@
+"""Row-level security as a step of a migration. On SQLite, which has none, it does nothing."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.db.migrations.operations.base import Operation
+
+POLICY = "visant_one_organization"
+# Subqueries, so that the setting is read once a query and not once a row. ``''`` is what RESET leaves.
+_SCOPE = "(SELECT current_setting('visant.scope', true))"
+_ORG = "(SELECT nullif(nullif(current_setting('visant.scope', true), ''), '*')::uuid)"
+CONDITION = f"{_SCOPE} = '*' OR org_id = {_ORG}"
+
+
+class ProtectTables(Operation):
+    """Show and take rows of ``tables`` only as ``orgs/scope.py`` says; the owner of the tables is bound, too."""
+
+    reversible = True
+    reduces_to_sql = True
+
+    def __init__(self, tables: Sequence[str]) -> None:
+        self.tables = list(tables)
+
+    def state_forwards(self, app_label: str, state: Any) -> None:
+        """The models stay as they are."""
+
+    def database_forwards(self, app_label: str, schema_editor: Any, from_state: Any, to_state: Any) -> None:
+        if schema_editor.connection.vendor != "postgresql":
+            return
+        for table in self.tables:
+            schema_editor.execute(f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY")
+            schema_editor.execute(f"ALTER TABLE {table} FORCE ROW LEVEL SECURITY")
+            schema_editor.execute(f"CREATE POLICY {POLICY} ON {table} USING ({CONDITION})")
+
+    def database_backwards(self, app_label: str, schema_editor: Any, from_state: Any, to_state: Any) -> None:
+        if schema_editor.connection.vendor != "postgresql":
+            return
+        for table in self.tables:
+            schema_editor.execute(f"DROP POLICY {POLICY} ON {table}")
+            schema_editor.execute(f"ALTER TABLE {table} NO FORCE ROW LEVEL SECURITY")
+            schema_editor.execute(f"ALTER TABLE {table} DISABLE ROW LEVEL SECURITY")
+
+    def describe(self) -> str:
+        return f"Row-level security on {', '.join(self.tables)}"

@@ -1,0 +1,18 @@
+"""A row's own rules, told as a refusal."""
+
+from django.core.exceptions import ValidationError
+from django.db.models import Model
+
+from orgs.errors import Invalid
+
+
+def validate(row: Model, refusal: type[Invalid]) -> None:
+    """Check fields and constraints of a row, and raise ``refusal`` with a sentence for each that is wrong."""
+    try:
+        row.full_clean()
+    except ValidationError as error:
+        sentences = [
+            " ".join(texts) if field == "__all__" else f"{field}: {' '.join(texts)}"
+            for field, texts in error.message_dict.items()
+        ]
+        raise refusal(" ".join(sentences)) from error
