@@ -12,6 +12,7 @@ urlpatterns = [
     path("", include("captures.urls")),
     path("", include("devices.urls")),
     path("", include("orgs.urls")),
+    path("v1/", include("orgs.api.urls")),
     path("v1/", include("captures.api.urls")),
     path("healthz", healthz, name="healthz"),
     path("readyz", readyz, name="readyz"),
