@@ -15,7 +15,7 @@ from psycopg_pool import ConnectionPool
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from bench.floor import store
+from bench.floor import SEES_ALL, store
 
 folder = Path(os.environ["BARE_FOLDER"]) / str(os.getpid())
 folder.mkdir(parents=True, exist_ok=True)
@@ -24,7 +24,7 @@ pool = ConnectionPool(
     min_size=8,
     max_size=8,
     open=True,
-    kwargs={"autocommit": True, "prepare_threshold": 1},
+    kwargs={"autocommit": True, "prepare_threshold": 1, "options": SEES_ALL},
 )
 
 

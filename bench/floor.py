@@ -16,6 +16,8 @@ from pathlib import Path
 import psycopg
 from uuid_utils import compat
 
+# The policies of row-level security let this session write.
+SEES_ALL = "-c visant.scope=*"
 INSERT = """
 INSERT INTO captures_capture (
   id, org_id, device_id, record_id, captured_at, received_at, storage_key, byte_size, sha256, thumbnail_key,
@@ -47,7 +49,7 @@ def store(connection: psycopg.Connection, folder: Path, device: str, org: str, d
 def work(url: str, folder: Path, device: str, org: str, data: bytes, until: float, counts: list[int]) -> None:
     digest = hashlib.sha256(data + uuid.uuid4().bytes).hexdigest()  # each thread's pictures are others
     count = 0
-    with psycopg.connect(url, autocommit=True, prepare_threshold=1) as connection:
+    with psycopg.connect(url, autocommit=True, prepare_threshold=1, options=SEES_ALL) as connection:
         while time.monotonic() < until:
             store(connection, folder, device, org, data, digest)
             count += 1

@@ -6,9 +6,14 @@ identified, everything where work across organizations says so with its reason. 
 """
 
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from typing import TypeVar, cast
+
+from django.http import FileResponse, HttpResponseBase, StreamingHttpResponse
+
+T = TypeVar("T")
 
 # What a connection is told: the id of an organization, or one of these.
 NOTHING = ""
@@ -51,6 +56,25 @@ def nothing() -> Iterator[None]:
     """See no organization's rows inside the block, until somebody is identified in it."""
     with _told(NOTHING):
         yield
+
+
+def keep_for_stream(response: HttpResponseBase) -> None:
+    """Let what ``response`` streams see what may be seen now: it is made after the block around this ended."""
+    if not isinstance(response, StreamingHttpResponse) or isinstance(response, FileResponse) or response.is_async:
+        return
+    response.streaming_content = _kept(_scope.get(), cast(Iterator[bytes], response.streaming_content))
+
+
+def _kept(scope: str, items: Iterable[T]) -> Iterator[T]:
+    """Make each of ``items`` under ``scope``, which does not hold for whoever takes them."""
+    iterator = iter(items)
+    while True:
+        with _told(scope):
+            try:
+                item = next(iterator)
+            except StopIteration:
+                return
+        yield item
 
 
 @contextmanager

@@ -1,4 +1,9 @@
-"""Django's PostgreSQL backend, which tells each connection whose rows it may show before it is asked anything."""
+"""Django's PostgreSQL backend, which tells each connection whose rows it may show before it is asked anything.
+
+The word stands in the session, not in a transaction, so that queries outside of one need no second round trip.
+It is told before every statement that comes with another scope than the one before. What may have taken it back
+behind our back (a rollback, a connection fresh from the pool) counts as "told nothing known".
+"""
 
 from typing import Any
 
@@ -9,9 +14,21 @@ from orgs import scope
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
-    """A connection fresh from the pool counts as told nothing known, so what the last user saw cannot leak."""
+    """``_told`` is what the session is known to have been told, None when that is not known."""
 
     _told: str | None = None
+    # Told inside a transaction: how that ended decides whether it still holds.
+    _told_for_now = False
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        # A cursor may be used under another scope than the one it was made under.
+        self.execute_wrappers.append(self._tell_and_execute)
+
+    def connect(self) -> None:
+        """A connection from the pool still shows what its last user might see: it is told before anything else."""
+        super().connect()
+        self._tell_scope()
 
     def get_new_connection(self, conn_params: Any) -> Any:
         self._told = None
@@ -21,21 +38,28 @@ class DatabaseWrapper(base.DatabaseWrapper):
         self._tell_scope()
         return super().create_cursor(name)
 
-    def _rollback(self) -> None:
-        self._told = None  # a rollback takes back what was told since the transaction began
-        super()._rollback()  # type: ignore[misc]
+    def _tell_and_execute(self, execute: Any, sql: Any, params: Any, many: bool, context: Any) -> Any:
+        self._tell_scope()
+        return execute(sql, params, many, context)
 
     def _savepoint_rollback(self, sid: str) -> None:
-        super()._savepoint_rollback(sid)  # type: ignore[misc]
-        self._told = None
+        try:
+            super()._savepoint_rollback(sid)  # type: ignore[misc]
+        finally:
+            self._told = None
 
     def _tell_scope(self) -> None:
         wanted = scope.current()
+        status = self.connection.info.transaction_status
+        if self._told_for_now and status == TransactionStatus.IDLE:
+            self._told = None  # the transaction is over: if it was rolled back, so was what it was told
         if self._told == wanted:
             return
+        self._told = None
         # A failed transaction takes no more statements but its rollback, which needs no scope.
-        if self.connection.info.transaction_status == TransactionStatus.INERROR:
-            self._told = None
+        if status == TransactionStatus.INERROR:
             return
-        self.connection.execute("SELECT set_config('visant.scope', %s, false)", [wanted])
+        with self.wrap_database_errors:
+            self.connection.execute("SELECT set_config('visant.scope', %s, false)", [wanted])
         self._told = wanted
+        self._told_for_now = status == TransactionStatus.INTRANS or not self.connection.autocommit
