@@ -1,19 +1,28 @@
-"""Founding organizations."""
+"""Founding organizations, and their settings."""
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
+from django.utils import timezone
 from django.utils.text import slugify
 
 from orgs import scope
 from orgs.audit import record
-from orgs.errors import Invalid
+from orgs.errors import Conflict, Invalid
 from orgs.ids import uuid7
+from orgs.limits import starting_limits
 from orgs.models import Membership, Organization, Role, User
-from orgs.services.accounts import create_user
+from orgs.services.users import create_user
 from orgs.services.validation import validate
+
+# What an owner decides about their organization.
+SETTINGS = ["name", "slug", "time_zone", "retention_days"]
 
 
 class InvalidOrganization(Invalid):
     code = "invalid_organization"
+
+
+class SlugTaken(Conflict):
+    code = "slug_taken"
 
 
 @transaction.atomic
@@ -29,18 +38,60 @@ def create_organization(
 
     Without a password a new owner cannot log in until one is set; an existing account keeps its own.
     """
-    org = Organization(name=name.strip(), slug=free_slug(name), time_zone=time_zone)
-    validate(org, InvalidOrganization)
-    org.save(force_insert=True)
     owner = User.objects.filter(email=owner_email.strip().lower()).first()
     if owner is None:
         owner = create_user(email=owner_email, password=owner_password)
+    return found_organization(name=name, owner=owner, time_zone=time_zone, acting_user=acting_user or owner)
+
+
+@transaction.atomic
+def found_organization(
+    *, name: str, owner: User, time_zone: str = "UTC", acting_user: User | None
+) -> Organization:
+    """Found an organization of a person who has an account, with the limits of the plan for new ones."""
+    limits = starting_limits(timezone.now())
+    org = Organization(name=name.strip(), slug=free_slug(name), time_zone=time_zone, **limits)
+    validate(org, InvalidOrganization)
+    org.save(force_insert=True)
     with scope.within(org.pk):
         Membership.unscoped.create(org=org, user=owner, role=Role.OWNER)
-        record(
-            "organization.founded", org=org, actor=acting_user or owner, target=org, after={"owner": owner.email}
-        )
+        record("organization.founded", org=org, actor=acting_user, target=org, after={"owner": owner.email})
     return org
+
+
+@transaction.atomic
+def change_organization(
+    *,
+    org: Organization,
+    acting_user: User,
+    name: str,
+    slug: str,
+    time_zone: str,
+    retention_days: int | None,
+) -> Organization:
+    """Change an organization's settings, all of them, and return it as it is now."""
+    row = Organization.objects.select_for_update().get(pk=org.pk)
+    before = {field: getattr(row, field) for field in SETTINGS}
+    row.name, row.slug, row.time_zone, row.retention_days = name.strip(), slug, time_zone, retention_days
+    try:
+        validate(row, InvalidOrganization)
+        with transaction.atomic():
+            row.save(update_fields=SETTINGS)
+    except (InvalidOrganization, IntegrityError) as error:
+        if Organization.objects.filter(slug=slug).exclude(pk=row.pk).exists():
+            raise SlugTaken(f"Another organization has the short name {slug}.") from error
+        raise
+    changed = [field for field in SETTINGS if getattr(row, field) != before[field]]
+    if changed:
+        record(
+            "organization.changed",
+            org=row,
+            actor=acting_user,
+            target=row,
+            before={field: before[field] for field in changed},
+            after={field: getattr(row, field) for field in changed},
+        )
+    return row
 
 
 def free_slug(name: str) -> str:

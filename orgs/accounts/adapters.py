@@ -1,0 +1,127 @@
+"""How django-allauth works here: who may sign up, where one goes next, which words are said."""
+
+from typing import Any
+
+from allauth.account.adapter import DefaultAccountAdapter
+from allauth.account.models import EmailAddress
+from allauth.mfa.adapter import DefaultMFAAdapter
+from allauth.socialaccount.adapter import DefaultSocialAccountAdapter
+from allauth.socialaccount.models import SocialLogin
+from django.conf import settings
+from django.contrib.messages import ERROR
+from django.db import transaction
+from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
+
+from orgs import origin
+from orgs.accounts.encryption import decrypt, encrypt
+from orgs.models import User
+from orgs.services.accounts import found_workspace
+from orgs.services.addresses import is_taken, note_change_of_address, vouch_for_address
+from orgs.services.links import reset_link, verification_link
+
+# Where the session keeps the token of the invitation that brought a visitor here.
+INVITATION = "invitation"
+
+
+class AccountAdapter(DefaultAccountAdapter):
+    """Sign-up, login, addresses and passwords."""
+
+    error_messages = {
+        **DefaultAccountAdapter.error_messages,
+        "account_inactive": "This account is not active.",
+        "duplicate_email": "This is your address already.",
+        "email_password_mismatch": "The address and the password do not belong together.",
+        "email_taken": "There is an account with this address already. Log in, or choose a new password.",
+        "enter_current_password": "This is not your present password.",
+        "incorrect_password": "This is not your password.",
+        "incorrect_code": "This code is not right, or was used already.",
+        "invalid_password_reset": "This link is not right, was used already, or is too old.",
+        "rate_limited": "This was tried too often. Wait a few minutes, then try again.",
+        "too_many_login_attempts": "This was tried too often. Wait a few minutes, then try again.",
+    }
+
+    def is_open_for_signup(self, request: HttpRequest) -> bool:
+        return settings.VISANT_SIGNUP == "open" or INVITATION in request.session
+
+    def pre_login(self, request: HttpRequest, user: User, **kwargs: Any) -> HttpResponse | None:
+        vouch_for_address(user=user)
+        response: HttpResponse | None = super().pre_login(request, user, **kwargs)
+        return response
+
+    def get_login_redirect_url(self, request: HttpRequest) -> str:
+        """Who came by an invitation goes on to it, once; there they accept it."""
+        token = request.session.pop(INVITATION, None)
+        return reverse("join", args=[token]) if token else super().get_login_redirect_url(request)
+
+    def get_signup_redirect_url(self, request: HttpRequest) -> str:
+        return self.get_login_redirect_url(request)
+
+    def get_password_change_redirect_url(self, request: HttpRequest) -> str:
+        return reverse("account")
+
+    def get_email_verification_redirect_url(self, email_address: EmailAddress) -> str:
+        return reverse("account" if self.request.user.is_authenticated else "account_login")
+
+    def confirm_email(self, request: HttpRequest, email_address: EmailAddress) -> bool:
+        """Take the address as the person's own, unless it has become somebody else's in between."""
+        user = User.objects.get(pk=email_address.user_id)
+        if is_taken(email_address.email, besides=user):
+            message = "account/messages/email_confirmation_failed.txt"
+            self.add_message(request, ERROR, message, {"email": email_address.email})
+            return False
+        with transaction.atomic():
+            confirmed: bool = super().confirm_email(request, email_address)
+            if confirmed:
+                note_change_of_address(user=user, email=email_address.email)
+        return confirmed
+
+    def get_client_ip(self, request: HttpRequest) -> str:
+        return origin.current().ip or "unknown"
+
+    def get_reset_password_from_key_url(self, key: str) -> str:
+        return reset_link(key)
+
+    def get_email_confirmation_url(self, request: HttpRequest, emailconfirmation: Any) -> str:
+        return verification_link(emailconfirmation.email_address)
+
+    def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
+        """Links in mails lead to where Visant says it is, whatever host the request named."""
+        super().send_mail(template_prefix, email, {**context, "address": settings.VISANT_URL.rstrip("/")})
+
+
+class MFAAdapter(DefaultMFAAdapter):
+    """The second factor. What an authenticator app shares with us is encrypted in the database."""
+
+    error_messages = {
+        **DefaultMFAAdapter.error_messages,
+        "incorrect_code": "This code is not right, or was used already.",
+        "unverified_email": "Verify your e-mail address first; then you can add a second factor.",
+    }
+
+    def encrypt(self, text: str) -> str:
+        return encrypt(text)
+
+    def decrypt(self, encrypted_text: str) -> str:
+        return decrypt(encrypted_text)
+
+
+class SingleSignOnAdapter(DefaultSocialAccountAdapter):
+    """Sign-up and login through the provider of ``VISANT_OIDC_URL``."""
+
+    def populate_user(self, request: HttpRequest, sociallogin: SocialLogin, data: dict[str, Any]) -> User:
+        user: User = super().populate_user(request, sociallogin, data)
+        names = [data.get("name") or "", f"{data.get('first_name') or ''} {data.get('last_name') or ''}"]
+        user.name = next((name.strip()[:200] for name in names if name.strip()), "")
+        return user
+
+    def save_user(self, request: HttpRequest, sociallogin: SocialLogin, form: Any = None) -> User:
+        """Make the account, as :func:`~orgs.services.accounts.sign_up` does for those with a password."""
+        with transaction.atomic():
+            user: User = super().save_user(request, sociallogin, form)
+            if INVITATION not in request.session:
+                found_workspace(user=user)
+        return user
+
+    def get_connect_redirect_url(self, request: HttpRequest, socialaccount: Any) -> str:
+        return reverse("account")
