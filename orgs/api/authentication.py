@@ -14,10 +14,8 @@ from orgs import origin, scope
 from orgs.access import get_membership
 from orgs.errors import NotAuthenticated
 from orgs.models import ApiToken, Membership, User
+from orgs.services.logins import ORGANIZATION_CLAIM
 from orgs.services.tokens import MembershipEnded, authenticate_token
-
-# The claim of an access token that names the organization it is for.
-ORGANIZATION_CLAIM = "org"
 
 
 class TokenMissing(NotAuthenticated):

@@ -1,7 +1,8 @@
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.db import models
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from orgs.models.users import User
@@ -40,6 +41,21 @@ class AccessKey(Row, TenantModel):
 class AccessKeyQuerySet(models.QuerySet[Any]):
     def newest_first(self) -> "AccessKeyQuerySet":
         return self.order_by("-pk")
+
+    def with_usage(self) -> "AccessKeyQuerySet":
+        """With ``requests_today`` and ``requests_lately`` (in 30 days), and so with pictures and bytes."""
+        today = datetime.now(UTC).date()
+        days = {
+            "today": models.Q(usage__day=today),
+            "lately": models.Q(usage__day__gt=today - timedelta(days=30)),
+        }
+        sums = {
+            f"{counter}_{name}": Coalesce(models.Sum(f"usage__{counter}", filter=days[name]), 0)
+            for counter in ("requests", "pictures", "bytes")
+            for name in days
+        }
+        counted: AccessKeyQuerySet = self.annotate(**sums)
+        return counted
 
 
 class ApiToken(AccessKey):
