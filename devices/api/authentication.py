@@ -7,7 +7,9 @@ from rest_framework.request import Request
 
 from devices.models import Device, DeviceKey
 from devices.services import KeyUnknown, authenticate_device
+from orgs.api.authentication import Credentials, PersonAuthentication
 from orgs.errors import NotAllowed, NotAuthenticated
+from orgs.models import User
 
 
 class KeyMissing(NotAuthenticated):
@@ -29,10 +31,25 @@ class DeviceKeyAuthentication(BaseAuthentication):
         return key.device, key
 
 
+class DeviceOrPersonAuthentication(BaseAuthentication):
+    """What was shown decides: a personal token or an access token means a person, all else a camera."""
+
+    def authenticate(self, request: Request) -> tuple[Device, DeviceKey] | tuple[User, Credentials]:
+        if _shows_person(request):
+            return PersonAuthentication().authenticate(request)
+        return DeviceKeyAuthentication().authenticate(request)
+
+
 def refuse_other_device(device: Device, named: str) -> None:
     """A device id in a path, a body or a login must be the one the key names."""
     if named.strip().lower() != str(device.pk):
         raise NotThisDevice("The key belongs to another camera than the one named.")
+
+
+def _shows_person(request: Request) -> bool:
+    scheme, _, text = str(request.META.get("HTTP_AUTHORIZATION", "")).partition(" ")
+    # Access tokens are JWTs, in three parts; no key of ours holds a dot.
+    return scheme.lower() == "bearer" and (text.strip().startswith("vis_usr_") or text.count(".") == 2)
 
 
 def _shown_key(request: Request) -> tuple[str | None, str]:
@@ -44,7 +61,10 @@ def _shown_key(request: Request) -> tuple[str | None, str]:
         return _basic(rest.strip())
     text = request.META.get("HTTP_X_API_KEY", "").strip()
     if not text:
-        raise KeyMissing("Show the camera's key: Authorization: Bearer …, X-API-Key, or HTTP Basic.")
+        raise KeyMissing(
+            "Show a camera's key (Authorization: Bearer …, X-API-Key, or HTTP Basic), "
+            "or a person's access token or API token (Authorization: Bearer …)."
+        )
     return None, text
 
 

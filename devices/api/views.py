@@ -1,18 +1,55 @@
-"""The base of every view that cameras call."""
+"""The bases of every view that cameras call, and the cameras as people's programs see them."""
 
-from typing import cast
+import uuid
+from typing import ClassVar, cast
 
+from django.db.models import QuerySet
+from drf_spectacular.utils import extend_schema
+from rest_framework.generics import ListAPIView
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
+from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from devices.api.authentication import DeviceKeyAuthentication
-from devices.models import Device
+from devices.access import devices_of
+from devices.api.authentication import DeviceKeyAuthentication, DeviceOrPersonAuthentication
+from devices.api.serializers import DeviceOut
+from devices.models import Device, DeviceKey
+from orgs.api.views import IsMember, MemberAPIView
+from orgs.errors import NotAllowed, NotThere
+from orgs.metering import refuse_over_quota
+
+
+class DeviceNotThere(NotThere):
+    code = "device_not_found"
+
+
+class OnlyDevices(NotAllowed):
+    code = "only_devices"
 
 
 class IsDevice(BasePermission):
+    """A camera whose key is not over its daily quota."""
+
     def has_permission(self, request: Request, view: APIView) -> bool:
-        return isinstance(request.user, Device)
+        if not _is_device(request):
+            return False
+        refuse_over_quota(cast(DeviceKey, request.auth))
+        return True
+
+
+class IsDeviceOrMember(IsMember):
+    """A camera, or for what is not a camera's alone a member whose role covers it."""
+
+    def has_permission(self, request: Request, view: APIView) -> bool:
+        door = cast(DeviceOrMemberAPIView, view)
+        if _is_device(request):
+            if request.method not in door.methods_beyond_quota:
+                refuse_over_quota(cast(DeviceKey, request.auth))
+            return True
+        if request.method in door.device_methods:
+            raise OnlyDevices("Only a camera may do this, with its key.")
+        return super().has_permission(request, view)
 
 
 class DeviceAPIView(APIView):
@@ -21,6 +58,62 @@ class DeviceAPIView(APIView):
     authentication_classes = [DeviceKeyAuthentication]
     permission_classes = [IsDevice]
 
+    def caller_of(self, method: str) -> str:
+        """Who may call it, as ``docs/permissions.md`` has it."""
+        return "device"
+
     @property
     def device(self) -> Device:
         return cast(Device, self.request.user)
+
+
+class DeviceOrMemberAPIView(MemberAPIView):
+    """The caller is a camera (``self.device``), or else a member (``self.device`` is None).
+
+    ``device_methods`` are the camera's alone; ``methods_beyond_quota`` are done even beyond its key's quota.
+    """
+
+    authentication_classes = [DeviceOrPersonAuthentication]
+    permission_classes = [IsDeviceOrMember]
+    device_methods: ClassVar[tuple[str, ...]] = ()
+    methods_beyond_quota: ClassVar[tuple[str, ...]] = ()
+
+    def caller_of(self, method: str) -> str:
+        return "device" if method in self.device_methods else f"device, {self.role_for(method)}"
+
+    @property
+    def device(self) -> Device | None:
+        return cast(Device, self.request.user) if _is_device(self.request) else None
+
+
+def _is_device(request: Request) -> bool:
+    return isinstance(request.user, Device)
+
+
+def get_device(view: MemberAPIView, text: str) -> Device:
+    """Return the camera of that id, if the calling member may see it."""
+    try:
+        pk = uuid.UUID(text)
+    except ValueError:
+        raise DeviceNotThere("There is no such camera.") from None
+    device = devices_of(view.membership).select_related("status").filter(pk=pk).first()
+    if device is None:
+        raise DeviceNotThere("There is no such camera.")
+    return device
+
+
+class DeviceList(MemberAPIView, ListAPIView[Device]):
+    """``GET /v1/devices``: the cameras the caller may see, the newest first."""
+
+    serializer_class = DeviceOut
+    results_key = "devices"
+    keyset_field = "created_at"
+
+    def get_queryset(self) -> QuerySet[Device]:
+        return devices_of(self.membership).select_related("status")
+
+
+class DeviceDetail(MemberAPIView):
+    @extend_schema(responses=DeviceOut)
+    def get(self, request: Request, name: str) -> Response:
+        return Response(DeviceOut(get_device(self, name)).data)

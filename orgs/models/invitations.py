@@ -11,7 +11,11 @@ from orgs.tenancy import Row, TenantModel
 class InvitationQuerySet(models.QuerySet["Invitation"]):
     def open_at(self, moment: datetime) -> "InvitationQuerySet":
         """Those that can still be accepted."""
-        return self.filter(accepted_at=None, revoked_at=None, replaced_at=None, expires_at__gt=moment)
+        return self.unanswered().filter(expires_at__gt=moment)
+
+    def unanswered(self) -> "InvitationQuerySet":
+        """Those that somebody may still care about: open, or expired without an answer."""
+        return self.filter(accepted_at=None, revoked_at=None, replaced_at=None)
 
     def newest_first(self) -> "InvitationQuerySet":
         return self.order_by("-pk")

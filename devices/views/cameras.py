@@ -8,10 +8,10 @@ from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_http_methods, require_POST
+from django.views.decorators.http import require_http_methods
 
 from devices.access import devices_of
-from devices.forms import CameraForm
+from devices.forms.cameras import CameraForm, KeyForm
 from devices.models import Device
 from devices.services import add_device, issue_key, rename_device, revoke_key
 from orgs.access import MemberRequest, requires
@@ -44,12 +44,16 @@ def rename_camera(request: MemberRequest, pk: uuid.UUID) -> HttpResponse:
 
 
 @never_cache
-@require_POST
+@require_http_methods(["GET", "HEAD", "POST"])
 @requires(Role.ADMIN)
 def add_key(request: MemberRequest, pk: uuid.UUID) -> HttpResponse:
     device = _device_or_404(request, pk)
-    _, key = issue_key(device=device, acting_user=request.user)
-    return _key_page(request, device, key)
+    form = KeyForm(request.POST if request.method == "POST" else None)
+    if form.is_valid():
+        with form.refusals():
+            _, key = issue_key(device=device, acting_user=request.user, **form.cleaned_data)
+            return _key_page(request, device, key)
+    return render(request, "devices/add_key.html", {"form": form, "device": device}, status=form.status)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

@@ -1,0 +1,44 @@
+"""What one member may give another: never more than they have themselves."""
+
+from datetime import datetime
+
+from django.utils import timezone
+
+from orgs.access import RoleTooSmall
+from orgs.errors import Invalid, NotAllowed
+from orgs.models import Membership, Role
+
+
+class MoreThanYourOwn(NotAllowed):
+    code = "more_than_your_own"
+
+
+class EndsTooLate(Invalid):
+    code = "ends_too_late"
+
+
+class EndsInThePast(Invalid):
+    code = "ends_in_the_past"
+
+
+def refuse_larger_role(acting: Membership, role: Role) -> None:
+    """Refuse who is no admin, and a role above one's own."""
+    own = Role(acting.role)
+    if not own.covers(Role.ADMIN):
+        raise RoleTooSmall(f"This needs the role {Role.ADMIN}.")
+    if not own.covers(role):
+        raise MoreThanYourOwn(f"Your role is {own}: it does not reach to the role {role}.")
+
+
+def refuse_longer(acting: Membership, valid_until: datetime | None) -> None:
+    """Refuse a membership that is over already, or that would outlast one's own.
+
+    Else who is an admin until Friday could make a second account of theirs an admin for ever.
+    """
+    if valid_until is not None and valid_until <= timezone.now():
+        raise EndsInThePast("The membership would be over already: choose a day that is still to come.")
+    limit = acting.valid_until
+    if limit is not None and (valid_until is None or valid_until > limit):
+        raise EndsTooLate(
+            f"Your own membership ends on {limit:%Y-%m-%d at %H:%M} UTC; another's cannot end later."
+        )
