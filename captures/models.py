@@ -20,6 +20,9 @@ class EvaluationStatus(models.TextChoices):
 
 
 UNSETTLED = (EvaluationStatus.PENDING, EvaluationStatus.PROCESSING)
+# Left unjudged for a limit of the plan or the quota of a key: skipped before anything looked at it. That there is
+# no verdict lets the index of verdicts find them.
+OVER_LIMIT = models.Q(verdict=None, evaluation_status=EvaluationStatus.SKIPPED, usable=None)
 
 
 class CaptureQuerySet(models.QuerySet["Capture"]):
@@ -54,6 +57,10 @@ class CaptureQuerySet(models.QuerySet["Capture"]):
     def unjudged(self) -> "CaptureQuerySet":
         """Those without a verdict: still waiting for one, or it could not be found."""
         return self.filter(verdict=None)
+
+    def over_limit(self) -> "CaptureQuerySet":
+        """Those that a limit of the plan, or the quota of their key, left unjudged."""
+        return self.filter(OVER_LIMIT)
 
     def just_before(self, capture: "Capture") -> "Capture | None":
         position = position_of(capture, "captured_at")

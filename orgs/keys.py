@@ -39,8 +39,8 @@ def make_key(kind: str) -> NewKey:
     prefix = _random(PREFIX_LENGTH)
     body = f"vis_{kind}_{prefix}_{_random(SECRET_LENGTH)}"
     text = body + _checksum(body)
-    pepper_id = list(settings.VISANT_KEY_PEPPERS)[-1]
-    return NewKey(text, prefix, _digest(text, pepper_id), pepper_id)
+    pepper_id = newest_pepper()
+    return NewKey(text, prefix, digest_of(text, pepper_id), pepper_id)
 
 
 def prefix_of(text: str, kind: str) -> str | None:
@@ -56,10 +56,16 @@ def matches(text: str, *, digest: str, pepper_id: int) -> bool:
     """Compare in constant time. A key whose pepper was taken out of the configuration matches nothing."""
     if pepper_id not in settings.VISANT_KEY_PEPPERS:
         return False
-    return hmac.compare_digest(_digest(text, pepper_id), digest)
+    return hmac.compare_digest(digest_of(text, pepper_id), digest)
 
 
-def _digest(text: str, pepper_id: int) -> str:
+def newest_pepper() -> int:
+    """Return the id of the pepper that new digests are made with."""
+    return list(settings.VISANT_KEY_PEPPERS)[-1]
+
+
+def digest_of(text: str, pepper_id: int) -> str:
+    """Return the keyed digest by which a secret is found, or compared with what is stored."""
     return hmac.new(settings.VISANT_KEY_PEPPERS[pepper_id], text.encode(), hashlib.sha256).hexdigest()
 
 

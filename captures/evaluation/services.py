@@ -11,7 +11,7 @@ from django.conf import settings
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, Q
 from django.utils import timezone
 from django.utils.module_loading import import_string
 
@@ -20,9 +20,13 @@ from captures.evaluation.pictures import Picture, Undecodable, decode_picture, m
 from captures.evaluation.references import active_definition, context_of
 from captures.evaluation.usability import UsabilityEvaluator
 from captures.evaluation.verdicts import Context, Evaluator, EvaluatorFailed, Verdict
-from captures.models import Capture, CaptureQuerySet, EvaluationStatus
+from captures.models import OVER_LIMIT, Capture, CaptureQuerySet, EvaluationStatus
 from captures.storage import thumbnail_key
 from orgs import scope
+from orgs.errors import LimitReached
+from orgs.limits import why_not_judged
+from orgs.models import Organization
+from orgs.services.plans import count_evaluation
 
 logger = logging.getLogger(__name__)
 
@@ -34,6 +38,12 @@ LEASE = timedelta(seconds=60)
 MAX_ATTEMPTS = 5
 FIRST_BACKOFF = timedelta(seconds=5)
 GAVE_UP = f"Given up after {MAX_ATTEMPTS} attempts."
+# So many of the pictures that a limit left unjudged are judged at once when asked: new ones wait no longer.
+KEPT_AT_ONCE = 500
+
+
+class StillOverLimit(LimitReached):
+    code = "still_over_limit"
 
 
 @dataclass(frozen=True)
@@ -68,7 +78,7 @@ def evaluate_next(*, now: datetime | None = None) -> bool:
 def claim_next(*, now: datetime) -> Capture | None:
     """Take the next due capture under a lease. One conditional UPDATE decides between workers."""
     while True:
-        due = Capture.unscoped.due_at(now).order_by("evaluation_due_at").first()
+        due = Capture.unscoped.due_at(now).select_related("org").order_by("evaluation_due_at").first()
         if due is None:
             return None
         attempt = due.evaluation_attempts + 1
@@ -87,10 +97,16 @@ def claim_next(*, now: datetime) -> Capture | None:
 
 
 def evaluate_claimed(*, capture: Capture) -> None:
-    """Make the thumbnail, ask the evaluators, record. A failure is recorded as one, and tried again later."""
+    """Make the thumbnail, ask the evaluators, record. A failure is recorded as one, and tried again later.
+
+    Over a limit of its organization's plan the picture is kept as it is: skipped, with the reason.
+    """
     try:
         data = _read(capture)
         thumbnail = _store_thumbnail(capture, data)
+        if over_limit := why_not_judged(capture.org):
+            _held(capture).update(thumbnail_key=thumbnail, **_skipped(over_limit))
+            return
         picture = decode_picture(data, captured_at=capture.captured_at, sha256=capture.sha256)
     except (OSError, Undecodable) as error:
         reading = Outcome("reader", "1", None, _sentence(error), 0)
@@ -104,15 +120,29 @@ def evaluate_claimed(*, capture: Capture) -> None:
 
 
 def retry_failed(*, captures: CaptureQuerySet) -> int:
-    """Let those of ``captures`` that failed be judged again, in a new round of attempts; return how many."""
+    """Let those of ``captures`` that failed, or that a limit left unjudged, be judged in a new round of attempts.
+
+    Return how many.
+    """
     full_rounds = (F("evaluation_attempts") + MAX_ATTEMPTS - 1) / MAX_ATTEMPTS
-    return captures.filter(evaluation_status=EvaluationStatus.FAILED).update(
+    return captures.filter(Q(evaluation_status=EvaluationStatus.FAILED) | OVER_LIMIT).update(
         evaluation_status=EvaluationStatus.PENDING,
         evaluation_due_at=timezone.now(),
         evaluation_attempts=full_rounds * MAX_ATTEMPTS,
         evaluated_at=None,
         reason="",
     )
+
+
+def retry_over_limit(*, org: Organization) -> int:
+    """Let the newest pictures that a limit left unjudged be judged now, KEPT_AT_ONCE at most; return how many.
+
+    Raises :class:`StillOverLimit` as long as nothing would come of it.
+    """
+    if why_not_judged(org):
+        raise StillOverLimit("The limit is still reached: these pictures would not be judged now either.")
+    newest = org.captures.over_limit().newest_first().values_list("pk", flat=True)[:KEPT_AT_ONCE]
+    return retry_failed(captures=org.captures.filter(pk__in=list(newest)))
 
 
 def judge(picture: Picture, context: Context) -> list[Outcome]:
@@ -138,20 +168,27 @@ def record_outcomes(
     ``final``: a failure that no further attempt can mend.
     """
     now = timezone.now()
-    ours = Capture.unscoped.filter(
-        pk=capture.pk,
-        evaluation_status=EvaluationStatus.PROCESSING,
-        evaluation_attempts=capture.evaluation_attempts,
-    )
     failed = next((outcome for outcome in outcomes if outcome.verdict is None), None)
     if failed is None:
         fields = _verdict_fields(outcomes, now)
     else:
         fields = _failure_fields(capture, failed, now, final=final)
-    if not ours.update(thumbnail_key=thumbnail or F("thumbnail_key"), definition=definition, **fields):
+    if not _held(capture).update(thumbnail_key=thumbnail or F("thumbnail_key"), definition=definition, **fields):
         return False
     Evaluation.unscoped.bulk_create(_row(capture, definition, outcome, now) for outcome in outcomes)
+    # The plan counts pictures on which an evaluator gave its verdict: not what failed, nor what cannot be seen.
+    if fields["evaluation_status"] == EvaluationStatus.COMPLETED and fields["usable"]:
+        count_evaluation(org_id=capture.org_id, at=now)
     return True
+
+
+def _held(capture: Capture) -> CaptureQuerySet:
+    """The row, if this attempt at it is still the latest."""
+    return Capture.unscoped.filter(
+        pk=capture.pk,
+        evaluation_status=EvaluationStatus.PROCESSING,
+        evaluation_attempts=capture.evaluation_attempts,
+    )
 
 
 def _ask(evaluator: Evaluator, picture: Picture, context: Context) -> Outcome:
@@ -184,12 +221,7 @@ def _verdict_fields(outcomes: list[Outcome], now: datetime) -> dict[str, object]
     verdicts = [outcome.verdict for outcome in outcomes if outcome.verdict is not None]
     usable = State(verdicts[0].verdict) == State.NORMAL
     if usable and not verdicts[1:]:
-        return {
-            "evaluation_status": EvaluationStatus.SKIPPED,
-            "evaluation_due_at": None,
-            "usable": True,
-            "reason": "No evaluator is configured.",
-        }
+        return {"usable": True, **_skipped("No evaluator is configured.")}
     asked = verdicts[1:] or verdicts  # the usability check speaks only when it found a problem
     worst = max(asked, key=lambda verdict: worry.index(State(verdict.verdict)))
     return {
@@ -201,6 +233,10 @@ def _verdict_fields(outcomes: list[Outcome], now: datetime) -> dict[str, object]
         "score": worst.score,
         "reason": worst.reason,
     }
+
+
+def _skipped(reason: str) -> dict[str, object]:
+    return {"evaluation_status": EvaluationStatus.SKIPPED, "evaluation_due_at": None, "reason": reason}
 
 
 def _failure_fields(capture: Capture, failed: Outcome, now: datetime, *, final: bool) -> dict[str, object]:

@@ -1,6 +1,7 @@
 """What people tell Visant: what a picture is, and what is normal for a camera."""
 
 from datetime import datetime
+from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
@@ -9,6 +10,7 @@ from django.utils import timezone
 from captures.evaluation.models import Definition, Label, State
 from captures.models import Capture
 from devices.models import Device
+from orgs.audit import record
 from orgs.errors import Invalid
 from orgs.models import User
 
@@ -78,22 +80,12 @@ def change_definition(
     Device.unscoped.select_for_update().get(pk=device.pk)
     newest = device.definitions.order_by("-version").first()
     definition = Definition(
-        org_id=device.org_id,
-        device=device,
-        version=newest.version + 1 if newest else 1,
         text=text,
         regions=regions,
         ignore_regions=ignore_regions,
         references_from=references_from or (newest.references_from if newest else None),
-        created_by=acting_user,
     )
-    device.definitions.filter(active=True).update(active=False)
-    try:
-        definition.full_clean(exclude=["org", "device", "created_by"])
-    except ValidationError as error:
-        raise InvalidDefinition(" ".join(error.messages)) from error
-    definition.save(force_insert=True)
-    return definition
+    return _add_version(definition, "definition.changed", device=device, newest=newest, acting_user=acting_user)
 
 
 @transaction.atomic
@@ -101,12 +93,51 @@ def learn_again(*, device: Device, acting_user: User) -> Definition:
     """Forget the camera's references: what it sees from now on is what it learns."""
     # Lock the camera, so that what somebody else saves at this moment is not taken back.
     Device.unscoped.select_for_update().get(pk=device.pk)
+    newest = device.definitions.order_by("-version").first()
     active = device.definitions.filter(active=True).first()
-    return change_definition(
-        device=device,
+    definition = Definition(
         text=active.text if active else "",
         regions=active.regions if active else [],
         ignore_regions=active.ignore_regions if active else [],
         references_from=timezone.now(),
-        acting_user=acting_user,
     )
+    return _add_version(
+        definition, "definition.learn_again", device=device, newest=newest, acting_user=acting_user
+    )
+
+
+def _add_version(
+    definition: Definition, action: str, *, device: Device, newest: Definition | None, acting_user: User
+) -> Definition:
+    """Make it the camera's active version, and note that it changed. The camera is locked."""
+    definition.org_id = device.org_id
+    definition.device = device
+    definition.version = newest.version + 1 if newest else 1
+    definition.created_by = acting_user
+    device.definitions.filter(active=True).update(active=False)
+    try:
+        definition.full_clean(exclude=["org", "device", "created_by"])
+    except ValidationError as error:
+        raise InvalidDefinition(" ".join(error.messages)) from error
+    definition.save(force_insert=True)
+    record(
+        action,
+        org=device.org_id,
+        actor=acting_user,
+        target=definition,
+        before=_in_brief(newest) if newest else None,
+        after=_in_brief(definition),
+        device=device,
+    )
+    return definition
+
+
+def _in_brief(definition: Definition) -> dict[str, Any]:
+    """What the audit tells of a version; it is kept whole itself, so the shapes are only counted."""
+    return {
+        "version": definition.version,
+        "text": definition.text,
+        "regions": len(definition.regions),
+        "ignored_regions": len(definition.ignore_regions),
+        "references_from": definition.references_from,
+    }
