@@ -1,73 +1,99 @@
 """What was taken and what was found are records: looked at here, changed by nobody."""
 
-import contextlib
 import uuid
-from typing import Any, ClassVar
+from typing import Any, cast
 
+from django import forms
 from django.contrib import admin, messages
-from django.core.paginator import Paginator
-from django.db.models import Q, QuerySet
-from django.http import HttpRequest
-from django.utils.functional import cached_property
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import redirect
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
+from django.utils.html import format_html
 
 from captures.evaluation.models import Definition, Evaluation, Label
 from captures.evaluation.services import retry_failed
 from captures.models import Capture, CaptureQuerySet
-from orgs.readonly import ReadOnlyAdmin
+from captures.serving import image_response
+from orgs.forms import ServiceForm
+from orgs.models import User
+from orgs.readonly import ArchiveAdmin, ReadOnlyAdmin
+from orgs.services.oversight import LONGEST_REASON, has_looked, note_look_with_reason
 
 
-class CappedPaginator(Paginator):
-    """Counts no further than ``most``, so that no list costs more as the archive grows.
+class ReasonForm(ServiceForm):
+    """Why an operator wants to see a picture."""
 
-    What lies beyond is found by searching and filtering.
-    """
-
-    most = 10_000
-
-    @cached_property
-    def count(self) -> int:
-        rows: Any = self.object_list
-        return int(rows.order_by()[: self.most].count())
-
-
-class ArchiveAdmin(ReadOnlyAdmin):
-    """A table without end: not counted, in the order of its key, searched by what identifies a row."""
-
-    paginator = CappedPaginator
-    show_full_result_count = False
-    show_facets = admin.ShowFacets.NEVER
-    ordering = ("-pk",)
-    sortable_by = ()
-    # The fields that an id, and any other text, is compared with.
-    ids: ClassVar[tuple[str, ...]]
-    texts: ClassVar[tuple[str, ...]]
-
-    def get_search_fields(self, request: HttpRequest) -> tuple[str, ...]:
-        return self.ids + self.texts
-
-    def get_search_results(
-        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
-    ) -> tuple[QuerySet[Any], bool]:
-        """Compare exactly: a search for parts of words would read the whole table."""
-        text = search_term.strip()
-        if not text:
-            return queryset, False
-        wanted = Q.create([(field, text) for field in self.texts], connector=Q.OR)
-        with contextlib.suppress(ValueError):
-            wanted |= Q.create([(field, uuid.UUID(text)) for field in self.ids], connector=Q.OR)
-        return queryset.filter(wanted), False
+    reason = forms.CharField(max_length=LONGEST_REASON, widget=forms.TextInput(attrs={"size": 80}))
 
 
 @admin.register(Capture)
 class CaptureAdmin(ArchiveAdmin):
+    """What is known about pictures. One itself is shown to who says why, and the organization can read that."""
+
     list_display = ("record_id", "device", "org", "captured_at", "evaluation_status", "verdict", "score", "hold")
     list_filter = ("evaluation_status", "verdict", "usable", "hold")
     list_select_related = ("device", "org")
     ids = ("pk", "device", "org")
     texts = ("record_id", "org__slug")
     search_help_text = "Record id, slug of the organization, or id of capture, camera or organization"
-    fields = ("id", *(field.name for field in Capture._meta.fields if field.name != "id"))
+    # What the camera told about the picture is shown with the picture.
+    fields = (
+        "id",
+        "picture",
+        *(field.name for field in Capture._meta.fields if field.name not in ("id", "metadata")),
+    )
+    readonly_fields = ("picture",)
     actions = ("retry",)
+
+    def get_urls(self) -> list[URLPattern]:
+        wrap = self.admin_site.admin_view
+        return [
+            path("<uuid:pk>/picture/", wrap(self.picture_view), name="captures_capture_picture"),
+            path("<uuid:pk>/picture/image", wrap(self.image_view), name="captures_capture_image"),
+            *super().get_urls(),
+        ]
+
+    @admin.display(description="picture")
+    def picture(self, capture: Capture) -> str:
+        url = reverse("admin:captures_capture_picture", args=[capture.pk])
+        return format_html('<a href="{}">Look at it</a> (asks for a reason, which is kept in the audit)', url)
+
+    def picture_view(self, request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
+        """Ask why; once that is noted, show the picture until the look is over."""
+        capture = self._capture_or_404(request, pk)
+        operator = cast(User, request.user)
+        form = ReasonForm(request.POST or None)
+        if form.is_valid():
+            with form.refusals():
+                note_look_with_reason(target=capture, acting_user=operator, **form.cleaned_data)
+                return redirect("admin:captures_capture_picture", pk)
+        context = {
+            **self.admin_site.each_context(request),
+            "opts": self.opts,
+            "title": f"The picture {capture}",
+            "capture": capture,
+            "form": form,
+            "may_see": has_looked(target=capture, acting_user=operator, with_reason=True),
+        }
+        return TemplateResponse(request, "admin/captures/capture/picture.html", context, status=form.status)
+
+    def image_view(self, request: HttpRequest, pk: uuid.UUID) -> HttpResponseBase:
+        capture = self._capture_or_404(request, pk)
+        if not has_looked(target=capture, acting_user=cast(User, request.user), with_reason=True):
+            raise PermissionDenied("Say first why you look at this picture.")
+        response = image_response(request, capture)
+        response["Cache-Control"] = "private, no-store"  # what was shown for a reason is not kept for later
+        return response
+
+    def _capture_or_404(self, request: HttpRequest, pk: uuid.UUID) -> Capture:
+        capture: Any = self.get_object(request, str(pk))
+        if capture is None:
+            raise Http404
+        if not self.has_view_permission(request, capture):
+            raise PermissionDenied
+        return cast(Capture, capture)
 
     def has_retry_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("captures.change_capture")

@@ -7,10 +7,10 @@ from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
-from devices.models import Device, DeviceKey, DeviceStatus
+from devices.models import Device, DeviceKey, DeviceKeyUsage, DeviceStatus
 from devices.services import revoke_key
 from orgs.models import User
-from orgs.readonly import ReadOnlyAdmin
+from orgs.readonly import ArchiveAdmin, ReadOnlyAdmin
 
 
 @admin.register(Device)
@@ -18,8 +18,8 @@ class DeviceAdmin(ReadOnlyAdmin):
     list_display = ("name", "org", "status__last_seen_at", "status__version", "created_at")
     list_filter = ("status__last_seen_at", "created_at")
     list_select_related = ("org", "status")
-    search_fields = ("name", "id", "org__slug", "org__name")
-    search_help_text = "Name or id of the camera, slug or name of its organization"
+    search_fields = ("name", "id", "keys__prefix", "org__slug", "org__name")
+    search_help_text = "Name or id of the camera, prefix of its key, slug or name of its organization"
     ordering = ("-pk",)
     fields = ("id", "org", "name", "created_at", "status")
     readonly_fields = ("status",)
@@ -58,6 +58,17 @@ class DeviceKeyAdmin(ReadOnlyAdmin):
             revoke_key(key=key, acting_user=cast(User, request.user))
             self.log_change(request, key, "Revoked.")
         self.message_user(request, f"Keys revoked: {len(keys)}.", messages.SUCCESS)
+
+
+@admin.register(DeviceKeyUsage)
+class DeviceKeyUsageAdmin(ArchiveAdmin):
+    list_display = ("day", "key", "org", "requests", "pictures", "bytes")
+    list_filter = ("day",)
+    list_select_related = ("key", "org")
+    ids = ("key", "key__device", "org")
+    texts = ("key__prefix", "org__slug")
+    search_help_text = "Prefix or id of the key, id of its camera, slug or id of the organization"
+    fields = list_display
 
 
 @admin.register(DeviceStatus)

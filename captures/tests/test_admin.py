@@ -5,9 +5,9 @@ from django.contrib.auth.models import Permission
 from django.test import Client
 from django.urls import reverse
 
-from captures.admin import CappedPaginator
 from captures.evaluation.models import Definition, Evaluation, Label
 from captures.models import Capture, EvaluationStatus
+from orgs.readonly import CappedPaginator
 from tests.builders import (
     make_capture,
     make_definition,

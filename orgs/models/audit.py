@@ -1,3 +1,9 @@
+import uuid
+from collections.abc import Sequence
+from datetime import datetime
+from functools import reduce
+from operator import or_
+
 from django.db import models
 from django.utils import timezone
 
@@ -7,6 +13,31 @@ from orgs.tenancy import Row, TenantModel
 class AuditQuerySet(models.QuerySet["AuditEntry"]):
     def newest_first(self) -> "AuditQuerySet":
         return self.order_by("-at", "-pk")
+
+    def matching(
+        self,
+        *,
+        person: str = "",
+        actions: Sequence[str] = (),
+        since: datetime | None = None,
+        until: datetime | None = None,
+        device_id: uuid.UUID | None = None,
+    ) -> "AuditQuerySet":
+        """Narrow by camera, by ``since`` ≤ at < ``until``, by the words before the dot of the action, and by part
+        of the name or address of who did it or to whom."""
+        found = self
+        if device_id:
+            found = found.filter(device_id=device_id)
+        if since:
+            found = found.filter(at__gte=since)
+        if until:
+            found = found.filter(at__lt=until)
+        if actions:
+            begins = [models.Q(action__startswith=f"{word}.") for word in actions]
+            found = found.filter(reduce(or_, begins))
+        if person:
+            found = found.filter(models.Q(actor_name__icontains=person) | models.Q(target_name__icontains=person))
+        return found
 
 
 class AuditEntry(Row, TenantModel):

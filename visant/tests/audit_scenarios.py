@@ -1,0 +1,352 @@
+"""What the services that change access write into the audit; ``test_audit_coverage.py`` runs each scenario.
+
+One is two lines: the decorator says what must be written, the function prepares what the service needs and returns
+the call.
+"""
+
+from collections.abc import Callable
+from datetime import timedelta
+from functools import cached_property, partial
+from typing import Any
+
+from allauth.mfa.models import Authenticator
+from django.utils import timezone
+
+from captures.evaluation.teaching import change_definition, learn_again
+from devices.models import Device
+from devices.services import add_device, issue_key, rename_device, revoke_key
+from orgs.models import ApiToken, Invitation, Membership, Organization, OwnershipTransfer, Role, User
+from orgs.services import (
+    accounts,
+    addresses,
+    invitations,
+    links,
+    logins,
+    memberships,
+    oversight,
+    ownership,
+    tokens,
+)
+from orgs.services.organizations import change_organization, create_organization, found_organization
+from orgs.services.plans import make_activation_code, redeem_code
+from tests.builders import (
+    PASSWORD,
+    make_definition,
+    make_device,
+    make_member,
+    make_operator,
+    make_org,
+    make_token,
+    owner_of,
+)
+
+NEW_PASSWORD = "a staple for the battery"
+
+
+class World:
+    """An organization with its people and a camera, made when first asked for."""
+
+    @cached_property
+    def org(self) -> Organization:
+        return make_org()
+
+    @cached_property
+    def owner(self) -> User:
+        return owner_of(self.org)
+
+    @cached_property
+    def acting(self) -> Membership:
+        """The owner's membership."""
+        return self.org.memberships.get(role=Role.OWNER)
+
+    @cached_property
+    def member(self) -> Membership:
+        return make_member(self.org).memberships.get()
+
+    @cached_property
+    def device(self) -> Device:
+        return make_device(self.org)[0]
+
+    @cached_property
+    def token(self) -> ApiToken:
+        return make_token(self.acting)[0]
+
+    @cached_property
+    def invitation(self) -> Invitation:
+        return invitations.invite(acting_membership=self.acting, role=Role.MEMBER, email="new@example.org")[0]
+
+    @cached_property
+    def transfer(self) -> OwnershipTransfer:
+        return ownership.offer_ownership(membership=self.member, acting_membership=self.acting)
+
+    @cached_property
+    def operator(self) -> User:
+        return make_operator()
+
+
+Call = Callable[[], object]
+AUDITED: dict[str, tuple[tuple[str, ...], Callable[[World], Call]]] = {}
+
+
+def audited(service: str, *expected: str) -> Callable[[Callable[[World], Call]], None]:
+    """Register the scenario of a service: its call must write exactly ``expected``, each "action target_kind"."""
+
+    def register(scenario: Callable[[World], Call]) -> None:
+        AUDITED[service] = (expected, scenario)
+
+    return register
+
+
+# --- the services of cameras and of what is normal
+
+
+@audited("devices.services.add_device", "camera.added device", "key.issued devicekey")
+def _(world: World) -> Call:
+    return partial(add_device, org=world.org, name="New", acting_user=world.owner)
+
+
+@audited("devices.services.rename_device", "camera.renamed device")
+def _(world: World) -> Call:
+    return partial(rename_device, device=world.device, name="Renamed", acting_user=world.owner)
+
+
+@audited("devices.services.issue_key", "key.issued devicekey")
+def _(world: World) -> Call:
+    return partial(issue_key, device=world.device, acting_user=world.owner)
+
+
+@audited("devices.services.revoke_key", "key.revoked devicekey")
+def _(world: World) -> Call:
+    return partial(revoke_key, key=world.device.keys.get(), acting_user=world.owner)
+
+
+@audited("captures.evaluation.teaching.change_definition", "definition.changed definition")
+def _(world: World) -> Call:
+    make_definition(world.device)
+    shapes: dict[str, Any] = {"regions": [], "ignore_regions": []}
+    return partial(change_definition, device=world.device, text="New", acting_user=world.owner, **shapes)
+
+
+@audited("captures.evaluation.teaching.learn_again", "definition.learn_again definition")
+def _(world: World) -> Call:
+    return partial(learn_again, device=world.device, acting_user=world.owner)
+
+
+# --- organizations, and what operators do to them
+
+
+@audited("orgs.services.organizations.create_organization", "organization.founded organization")
+def _(world: World) -> Call:
+    fields = {"name": "Founded", "owner_email": "founder@example.org", "owner_password": PASSWORD}
+    return partial(create_organization, acting_user=world.operator, **fields)
+
+
+@audited("orgs.services.oversight.suspend_organization", "organization.suspended organization")
+def _(world: World) -> Call:
+    return partial(oversight.suspend_organization, org=world.org, reason="Unpaid.", acting_user=world.operator)
+
+
+@audited("orgs.services.oversight.resume_organization", "organization.resumed organization")
+def _(world: World) -> Call:
+    oversight.suspend_organization(org=world.org, reason="Unpaid.", acting_user=world.operator)
+    return partial(oversight.resume_organization, org=world.org, acting_user=world.operator)
+
+
+@audited("orgs.services.oversight.extend_trial", "plan.trial_extended organization")
+def _(world: World) -> Call:
+    world.org.trial_ends_at = timezone.now() + timedelta(days=3)
+    world.org.save()
+    return partial(oversight.extend_trial, org=world.org, days=7, acting_user=world.operator)
+
+
+@audited("orgs.services.oversight.change_limits", "plan.limits_changed organization")
+def _(world: World) -> Call:
+    limits: dict[str, Any] = {"device_limit": 3, "byte_limit": None, "evaluation_limit": 9, "retention_days": 30}
+    return partial(oversight.change_limits, org=world.org, acting_user=world.operator, **limits)
+
+
+@audited("orgs.services.oversight.note_look", "operator.looked device")
+def _(world: World) -> Call:
+    return partial(oversight.note_look, target=world.device, acting_user=world.operator)
+
+
+@audited("orgs.services.oversight.note_look_with_reason", "operator.looked device")
+def _(world: World) -> Call:
+    call = oversight.note_look_with_reason
+    return partial(call, target=world.device, acting_user=world.operator, reason="Ticket 12")
+
+
+@audited("orgs.services.plans.redeem_code", "plan.code_redeemed activationcode")
+def _(world: World) -> Call:
+    world.org.device_limit = 3
+    world.org.save()
+    _, text = make_activation_code(acting_user=world.operator, device_slots=2)
+    return partial(redeem_code, org=world.org, code=text, acting_user=world.owner)
+
+
+# --- people: accounts, logins and links
+
+
+@audited("orgs.services.accounts.sign_up", "organization.founded organization")
+def _(world: World) -> Call:
+    return partial(accounts.sign_up, email="new@example.org", password=PASSWORD, name="New")
+
+
+@audited("orgs.services.accounts.found_workspace", "organization.founded organization")
+def _(world: World) -> Call:
+    return partial(accounts.found_workspace, user=world.owner)
+
+
+@audited("orgs.services.accounts.change_password", "password.changed user")
+def _(world: World) -> Call:
+    return partial(accounts.change_password, user=world.owner, password=NEW_PASSWORD, acting_user=world.owner)
+
+
+@audited("orgs.services.accounts.reset_password", "password.reset user")
+def _(world: World) -> Call:
+    return partial(accounts.reset_password, user=world.owner, password=NEW_PASSWORD)
+
+
+@audited("orgs.services.accounts.rename_person", "profile.changed user")
+def _(world: World) -> Call:
+    return partial(accounts.rename_person, user=world.owner, name="Renamed", acting_user=world.owner)
+
+
+@audited("orgs.services.accounts.record_for_person", "mfa.enabled user")
+def _(world: World) -> Call:
+    return partial(accounts.record_for_person, "mfa.enabled", user=world.owner, acting_user=world.owner)
+
+
+@audited("orgs.services.accounts.remove_second_factor", "mfa.disabled user")
+def _(world: World) -> Call:
+    Authenticator.objects.create(user=world.owner, type=Authenticator.Type.TOTP, data={})
+    return partial(accounts.remove_second_factor, user=world.owner, acting_user=world.operator)
+
+
+@audited("orgs.services.addresses.note_change_of_address", "email.changed user")
+def _(world: World) -> Call:
+    return partial(addresses.note_change_of_address, user=world.owner, email="moved@example.org")
+
+
+@audited("orgs.services.links.link_to_reset", "password.link_made user")
+def _(world: World) -> Call:
+    return partial(links.link_to_reset, email=world.owner.email, acting_user=world.operator)
+
+
+@audited("orgs.services.links.link_to_verify", "email.link_made user")
+def _(world: World) -> Call:
+    addresses.ask_for_address(user=world.owner, email="moved@example.org")
+    return partial(links.link_to_verify, email=world.owner.email, acting_user=world.operator)
+
+
+@audited("orgs.services.logins.change_own_password", "password.changed user")
+def _(world: World) -> Call:
+    change = logins.change_own_password
+    return partial(change, user=world.owner, membership=world.acting, present=PASSWORD, new=NEW_PASSWORD)
+
+
+@audited("orgs.services.logins.choose_password", "password.reset user")
+def _(world: World) -> Call:
+    return partial(logins.choose_password, key=links.reset_key(world.owner), password=NEW_PASSWORD)
+
+
+@audited("orgs.services.logins.sign_up_and_log_in", "organization.founded organization")
+def _(world: World) -> Call:
+    return partial(logins.sign_up_and_log_in, email="new@example.org", password=PASSWORD, name="New")
+
+
+@audited("orgs.services.oversight.change_account", "account.changed user")
+def _(world: World) -> Call:
+    return partial(oversight.change_account, user=world.owner, acting_user=world.operator, is_active=False)
+
+
+@audited("orgs.services.oversight.note_password_set", "account.password_set user")
+def _(world: World) -> Call:
+    return partial(oversight.note_password_set, user=world.owner, acting_user=world.operator)
+
+
+# --- members, invitations, ownership, tokens
+
+
+@audited("orgs.services.organizations.found_organization", "organization.founded organization")
+def _(world: World) -> Call:
+    return partial(found_organization, name="Founded", owner=world.owner, acting_user=world.owner)
+
+
+@audited("orgs.services.organizations.change_organization", "organization.changed organization")
+def _(world: World) -> Call:
+    fields: dict[str, Any] = {"name": "Renamed", "slug": "renamed", "time_zone": "UTC", "retention_days": 30}
+    return partial(change_organization, org=world.org, acting_user=world.owner, **fields)
+
+
+@audited("orgs.services.invitations.invite", "invitation.created invitation")
+def _(world: World) -> Call:
+    return partial(invitations.invite, acting_membership=world.acting, role=Role.ADMIN, email="new@example.org")
+
+
+@audited("orgs.services.invitations.resend_invitation", "invitation.resent invitation")
+def _(world: World) -> Call:
+    call = invitations.resend_invitation
+    return partial(call, invitation=world.invitation, acting_membership=world.acting)
+
+
+@audited("orgs.services.invitations.revoke_invitation", "invitation.revoked invitation")
+def _(world: World) -> Call:
+    return partial(invitations.revoke_invitation, invitation=world.invitation, acting_user=world.owner)
+
+
+@audited("orgs.services.invitations.accept_invitation", "invitation.accepted invitation")
+def _(world: World) -> Call:
+    _, token = invitations.invite(acting_membership=world.acting, role=Role.MEMBER)
+    return partial(invitations.accept_invitation, token=token, user=owner_of(make_org()))
+
+
+@audited(
+    "orgs.services.memberships.change_membership", "membership.role_changed user", "membership.limits_changed user"
+)
+def _(world: World) -> Call:
+    cameras = [world.device.pk]
+    change = partial(memberships.change_membership, membership=world.member, acting_membership=world.acting)
+    return partial(change, role=Role.VIEWER, camera_ids=cameras)
+
+
+@audited("orgs.services.memberships.remove_member", "token.revoked apitoken", "membership.removed user")
+def _(world: World) -> Call:
+    make_token(world.member)
+    return partial(memberships.remove_member, membership=world.member, acting_membership=world.acting)
+
+
+@audited("orgs.services.memberships.leave_organization", "token.revoked apitoken", "membership.left user")
+def _(world: World) -> Call:
+    make_token(world.member)
+    return partial(memberships.leave_organization, membership=world.member)
+
+
+@audited("orgs.services.ownership.offer_ownership", "ownership.offered ownershiptransfer")
+def _(world: World) -> Call:
+    return partial(ownership.offer_ownership, membership=world.member, acting_membership=world.acting)
+
+
+@audited("orgs.services.ownership.accept_ownership", "ownership.accepted ownershiptransfer")
+def _(world: World) -> Call:
+    return partial(ownership.accept_ownership, transfer=world.transfer, acting_user=world.member.user)
+
+
+@audited("orgs.services.ownership.cancel_ownership", "ownership.cancelled ownershiptransfer")
+def _(world: World) -> Call:
+    return partial(ownership.cancel_ownership, transfer=world.transfer, acting_user=world.owner)
+
+
+@audited("orgs.services.tokens.create_token", "token.created apitoken")
+def _(world: World) -> Call:
+    return partial(tokens.create_token, membership=world.acting, name="Script")
+
+
+@audited("orgs.services.tokens.rename_token", "token.renamed apitoken")
+def _(world: World) -> Call:
+    return partial(tokens.rename_token, token=world.token, name="Renamed", acting_user=world.owner)
+
+
+@audited("orgs.services.tokens.revoke_token", "token.revoked apitoken")
+def _(world: World) -> Call:
+    return partial(tokens.revoke_token, token=world.token, acting_user=world.owner)

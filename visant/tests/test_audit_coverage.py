@@ -1,0 +1,156 @@
+"""Every service that changes access leaves an entry in the audit. A service nobody thought about fails here: it
+belongs into ``audit_scenarios.py``, or with its reason into ``NOT_ACCESS``."""
+
+import importlib
+import inspect
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import is_dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+from django.conf import settings
+
+from orgs.models import AuditEntry
+from orgs.wording import ACTIONS_OF, SENTENCES
+from visant.tests.audit_scenarios import AUDITED, World
+
+APPS = ("orgs", "devices", "captures", "sharing")
+ALSO_SERVICES = {"captures/evaluation/teaching.py"}
+# The services that leave no entry, each with its reason.
+NOT_ACCESS = {
+    "captures.evaluation.services.claim_next": "a worker's part: takes a picture under a lease",
+    "captures.evaluation.services.evaluate_claimed": "a worker's part: judges a picture",
+    "captures.evaluation.services.evaluate_next": "a worker's part: judges a picture",
+    "captures.evaluation.services.judge": "a worker's part: judges a picture",
+    "captures.evaluation.services.record_outcomes": "a worker's part: keeps the verdict",
+    "captures.evaluation.services.retry_failed": "has pictures judged again",
+    "captures.evaluation.services.retry_over_limit": "has pictures judged again",
+    "captures.evaluation.teaching.is_reference": "reads",
+    "captures.evaluation.teaching.label_capture": "says what a picture is; who said it stands on the picture",
+    "captures.services.newest_of_each": "reads",
+    "captures.services.store_capture": "takes a picture in",
+    "devices.services.authenticate_device": "notes that a key was used; what was used stands in the key's row",
+    "devices.services.why_not_judged": "reads",
+    "orgs.services.accounts.check_second_factor": "uses up a code; the login that follows changes nobody's rights",
+    "orgs.services.accounts.has_second_factor": "reads",
+    "orgs.services.accounts.use_second_factor": "the same as check_second_factor, and says which it was",
+    "orgs.services.addresses.ask_for_address": "notes a wish; what follows from it is email.changed",
+    "orgs.services.addresses.is_taken": "reads",
+    "orgs.services.addresses.vouch_for_address": "lets rows follow the login, whose change is audited",
+    "orgs.services.invitations.as_camera_ids": "reads",
+    "orgs.services.invitations.described": "reads",
+    "orgs.services.invitations.digest_of": "reads",
+    "orgs.services.invitations.find_invitation": "reads",
+    "orgs.services.invitations.link_of": "reads",
+    "orgs.services.invitations.refuse_closed": "refuses; writes nothing",
+    "orgs.services.invitations.refuse_unacceptable": "refuses; writes nothing",
+    "orgs.services.links.reset_key": "makes a text; handing it out is link_to_reset",
+    "orgs.services.links.reset_link": "reads",
+    "orgs.services.links.verification_link": "reads",
+    "orgs.services.logins.forget_expired_logins": "forgets what opens nothing any more",
+    "orgs.services.logins.log_in": "a login changes nobody's rights",
+    "orgs.services.logins.log_out": "ends a login of one's own; nobody's rights change",
+    "orgs.services.logins.refresh_login": "renews a login",
+    "orgs.services.organizations.free_slug": "reads",
+    "orgs.services.oversight.has_looked": "reads",
+    "orgs.services.plans.canonical": "reads",
+    "orgs.services.plans.count_evaluation": "counts",
+    "orgs.services.plans.make_activation_code": "is no organization's: it stands in the admin's log",
+    "orgs.services.plans.refuse_impossible": "refuses; writes nothing",
+    "orgs.services.plans.revoke_activation_code": "the same",
+    "orgs.services.plans.warn_owners": "tells owners of a limit, which stays as it is",
+    "orgs.services.powers.refuse_larger_role": "refuses; writes nothing",
+    "orgs.services.powers.refuse_longer": "refuses; writes nothing",
+    "orgs.services.tokens.authenticate_token": "notes that a token was used; that stands in the token's row",
+    "orgs.services.users.create_user": "an account alone may nothing; what it may comes with a membership",
+    "orgs.services.users.get_user": "reads",
+    "orgs.services.users.give_password": "puts it on the row without saving; who saves is audited",
+    "orgs.services.validation.validate": "refuses; writes nothing",
+}
+
+
+def is_of_services(path: Path) -> bool:
+    """By its place, or because it writes to the audit itself."""
+    inside = path.relative_to(settings.BASE_DIR)
+    if {"tests", "migrations"} & set(inside.parts):
+        return False
+    by_place = path.name == "services.py" or path.parent.name == "services" or str(inside) in ALSO_SERVICES
+    return by_place or "orgs.audit import" in path.read_text()
+
+
+def modules_of_services() -> Iterator[ModuleType]:
+    for app in APPS:
+        for path in sorted((settings.BASE_DIR / app).rglob("*.py")):
+            if is_of_services(path):
+                dotted = ".".join(path.relative_to(settings.BASE_DIR).with_suffix("").parts)
+                yield importlib.import_module(dotted.removesuffix(".__init__"))
+
+
+def services() -> set[str]:
+    """The dotted name of every public function that a module of services defines."""
+    return {
+        f"{module.__name__}.{name}"
+        for module in modules_of_services()
+        for name, function in inspect.getmembers(module, inspect.isfunction)
+        if function.__module__ == module.__name__ and not name.startswith("_")
+    }
+
+
+def test_of_every_service_it_is_said_whether_it_changes_access():
+    unsaid = services() - set(AUDITED) - set(NOT_ACCESS)
+    assert sorted(unsaid) == [], "add a scenario to AUDITED, or the reason to NOT_ACCESS"
+
+
+def test_nothing_is_said_of_services_that_are_not_there():
+    assert (set(AUDITED) | set(NOT_ACCESS)) - services() == set()
+    assert set(AUDITED) & set(NOT_ACCESS) == set()
+
+
+SECRET = re.compile(r"vis_[a-z]{3}_[a-z0-9]+_\w|[0-9a-f]{64}|argon2|bcrypt|md5\$", re.IGNORECASE)
+NAMES_OF_SECRETS = {"password", "digest", "secret", "key", "token", "pepper_id"}
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("service", AUDITED)
+def test_what_changes_access_is_in_the_audit(service):
+    expected, scenario = AUDITED[service]
+    call: Any = scenario(World())
+    known = set(AuditEntry.unscoped.values_list("pk", flat=True))
+    result = call()
+    written = list(AuditEntry.unscoped.exclude(pk__in=known).order_by("pk"))
+    assert [f"{entry.action} {entry.target_kind}" for entry in written] == list(expected)
+    for entry in written:
+        assert_names_who_and_what(entry, call.keywords)
+        assert_holds_no_secret(entry, result)
+
+
+def assert_names_who_and_what(entry: AuditEntry, keywords: dict[str, Any]) -> None:
+    actor = keywords.get("acting_user") or getattr(keywords.get("acting_membership"), "user", None)
+    if actor is not None:
+        assert (entry.actor_kind, entry.actor_id) == ("user", actor.pk)
+        assert actor.email in entry.actor_name
+    assert entry.actor_name
+    assert entry.target_id
+    assert entry.target_name
+    assert entry.before != entry.after or entry.before is None
+
+
+def assert_holds_no_secret(entry: AuditEntry, result: object) -> None:
+    fields = {**(entry.before or {}), **(entry.after or {})}
+    assert set(fields) & NAMES_OF_SECRETS == set()
+    text = json.dumps([entry.before, entry.after, entry.target_name, entry.reason])
+    assert SECRET.search(text) is None
+    # What a service shows once, it returns: a key's text, a link, the tokens of a login.
+    parts = vars(result).values() if is_dataclass(result) else result if isinstance(result, tuple) else (result,)
+    assert [part for part in parts if isinstance(part, str) and part in text] == []
+
+
+def test_every_action_has_a_sentence_and_is_found_by_what_it_is_about():
+    actions = {line.split()[0] for expected, _ in AUDITED.values() for line in expected}
+    assert actions - set(SENTENCES) == set()
+    words = {word for words in ACTIONS_OF.values() for word in words}
+    assert {action.partition(".")[0] for action in SENTENCES} - words == set()
