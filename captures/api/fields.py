@@ -5,11 +5,14 @@ from datetime import UTC, datetime
 from typing import Any
 
 from django.utils.dateparse import parse_datetime
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 METADATA_LIMIT = 16 * 1024
 
 
+@extend_schema_field(OpenApiTypes.DATETIME)
 class MomentField(serializers.Field[datetime, str, str, Any]):
     """ISO 8601 with any offset. One without an offset stays naive: the service notes the doubt."""
 
@@ -44,6 +47,7 @@ class MomentInUTCField(MomentField):
         return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
+@extend_schema_field(OpenApiTypes.OBJECT)
 class MetadataField(serializers.JSONField):
     """A JSON object, given as one or as its text, of at most 16 KB."""
 

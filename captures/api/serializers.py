@@ -65,7 +65,7 @@ class CaptureOut(ReceiptOut):
     id = serializers.UUIDField()
     trigger_label = serializers.CharField()
     trigger_id = serializers.CharField()
-    metadata = serializers.JSONField()
+    metadata = serializers.DictField()
     content_type = serializers.CharField()
     byte_size = serializers.IntegerField()
     width = serializers.IntegerField()

@@ -1,6 +1,7 @@
 from django.urls import path
 
 from captures.api import views
+from captures.plans import api as plans
 
 urlpatterns = [
     path("captures", views.CaptureList.as_view(), name="api-captures"),
@@ -8,4 +9,6 @@ urlpatterns = [
     path("captures/<str:name>/status", views.CaptureStatus.as_view(), name="api-capture-status"),
     path("captures/<str:name>/image", views.CaptureImage.as_view(), name="api-capture-image"),
     path("captures/<str:name>/thumbnail", views.CaptureThumbnail.as_view(), name="api-capture-thumbnail"),
+    path("orgs/current/plan", plans.PlanDetail.as_view(), name="api-plan"),
+    path("orgs/current/redeem", plans.Redeem.as_view(), name="api-redeem"),
 ]

@@ -1,4 +1,5 @@
-from typing import Any
+import uuid
+from typing import Any, cast
 
 from django.db.models import QuerySet
 from django.http import HttpResponseBase
@@ -6,14 +7,20 @@ from rest_framework.generics import ListAPIView
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from captures.access import captures_of
+from captures.api import description
 from captures.api.parsers import FormPictureParser, JSONPictureParser, RawPictureParser, refuse_unknown_length
 from captures.api.serializers import CaptureFilter, CaptureIn, CaptureOut, ReceiptOut, StatusOut
-from captures.models import Capture
+from captures.api.throttles import UploadThrottle
+from captures.models import Capture, CaptureQuerySet
 from captures.services import store_capture
 from captures.serving import image_response, thumbnail_response
 from devices.api.authentication import refuse_other_device
-from devices.api.views import DeviceAPIView
+from devices.api.views import DeviceOrMemberAPIView, get_device
+from devices.models import Device, DeviceKey
+from devices.services import why_not_judged
 from orgs.errors import NotThere
+from orgs.metering import count_picture
 
 # Made once: a serializer copies its fields whenever it is made, which costs more than all it does for a picture.
 INCOMING = CaptureIn()
@@ -24,61 +31,98 @@ class CaptureNotThere(NotThere):
     code = "capture_not_found"
 
 
-class CaptureList(DeviceAPIView, ListAPIView[Capture]):
-    """``POST`` hands in a picture; ``GET`` lists the camera's own, newest first."""
+class CaptureList(DeviceOrMemberAPIView, ListAPIView[Capture]):
+    """``POST``: a camera hands in a picture. ``GET``: its own, or those a member may see, newest first."""
 
+    device_methods = methods_beyond_quota = ("POST",)  # evidence is never refused for a quota
     parser_classes = [RawPictureParser, FormPictureParser, JSONPictureParser]
+    throttle_classes = [UploadThrottle]
     serializer_class = CaptureOut
     results_key = "captures"
     keyset_field = "captured_at"
 
+    @description.upload
     def post(self, request: Request) -> Response:
+        device = cast(Device, self.device)
         refuse_unknown_length(request)
         body: dict[str, Any] = dict(request.data)
         data = body.pop("image", b"")
         fields = INCOMING.run_validation(body)
         if named := fields.pop("device_id", None):
-            refuse_other_device(self.device, named)
-        capture, created = store_capture(device=self.device, data=data, **fields)
+            refuse_other_device(device, named)
+        key = cast(DeviceKey, request.auth)
+        capture, created = store_capture(device=device, data=data, not_judged=why_not_judged(key), **fields)
+        if created:
+            count_picture(key, size=capture.byte_size)
         return Response(RECEIPT.to_representation(capture), status=201 if created else 200)
+
+    @description.listing
+    def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        return super().get(request, *args, **kwargs)
 
     def get_queryset(self) -> QuerySet[Capture]:
         wanted = CaptureFilter(data=self.request.query_params)
         wanted.is_valid(raise_exception=True)
         narrow: dict[str, Any] = wanted.validated_data
-        if "device_id" in narrow:
-            refuse_other_device(self.device, narrow["device_id"])
-        return self.device.captures.matching(
+        captures = self._captures_of(narrow["device_id"]) if "device_id" in narrow else reach_of(self)
+        return captures.matching(
             state=narrow.get("state"), since=narrow.get("from"), until=narrow.get("to"), text=narrow.get("q")
         )
 
+    def _captures_of(self, named: str) -> CaptureQuerySet:
+        if self.device is None:
+            return captures_of(self.membership, get_device(self, named))
+        refuse_other_device(self.device, named)
+        return reach_of(self)
 
-class CaptureAPIView(DeviceAPIView):
-    """One picture of the calling camera, named by its id or its record id."""
+
+class CaptureAPIView(DeviceOrMemberAPIView):
+    """One picture: for a camera by its id or the camera's own record id, for a member by its id."""
 
     def get_capture(self, name: str) -> Capture:
-        # PostgreSQL cannot even ask for a NUL; no picture is called so.
-        capture = None if "\0" in name else self.device.captures.named(name).first()
+        captures = reach_of(self)
+        if self.device is None:
+            pk = _uuid(name)
+            capture = captures.filter(pk=pk).first() if pk else None
+        else:
+            # PostgreSQL cannot even ask for a NUL; no picture is called so.
+            capture = None if "\0" in name else captures.named(name).first()
         if capture is None:
-            raise CaptureNotThere("There is no such picture of this camera.")
+            raise CaptureNotThere("There is no such picture.")
         return capture
 
 
 class CaptureDetail(CaptureAPIView):
+    @description.one
     def get(self, request: Request, name: str) -> Response:
         return Response(CaptureOut(self.get_capture(name)).data)
 
 
 class CaptureStatus(CaptureAPIView):
+    @description.status
     def get(self, request: Request, name: str) -> Response:
         return Response(StatusOut(self.get_capture(name)).data)
 
 
 class CaptureImage(CaptureAPIView):
+    @description.image
     def get(self, request: Request, name: str) -> HttpResponseBase:
         return image_response(request, self.get_capture(name))
 
 
 class CaptureThumbnail(CaptureAPIView):
+    @description.thumbnail
     def get(self, request: Request, name: str) -> HttpResponseBase:
         return thumbnail_response(request, self.get_capture(name))
+
+
+def reach_of(view: DeviceOrMemberAPIView) -> CaptureQuerySet:
+    """The pictures the caller may see: a camera its own, a member those of the organization within the limits."""
+    return captures_of(view.membership) if view.device is None else view.device.captures.all()
+
+
+def _uuid(text: str) -> uuid.UUID | None:
+    try:
+        return uuid.UUID(text)
+    except ValueError:
+        return None

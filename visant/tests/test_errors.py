@@ -112,7 +112,8 @@ def test_what_a_page_raises_is_shown_to_a_person_with_the_same_status(client, na
 
 @pytest.mark.urls(__name__)
 def test_a_problem_says_what_was_wrong_and_where(client):
-    assert client.get("/v1/raise/validation").json() == {
+    answer = client.get("/v1/raise/validation")
+    assert answer.json() == {
         "type": "urn:visant:problem:invalid",
         "title": "Bad request",
         "status": 400,
@@ -120,6 +121,7 @@ def test_a_problem_says_what_was_wrong_and_where(client):
         "code": "invalid",
         "retryable": False,
         "keep_local": True,
+        "request_id": answer.headers["X-Request-ID"],
     }
 
 

@@ -50,8 +50,20 @@ WRONG = [
     ("DATABASE_URL", "nonsense://host/name", "like postgres://user:password@host:5432/name"),
     ("DATABASE_URL", "mysql://user@localhost/name", "PostgreSQL or SQLite"),
     ("DATABASE_POOL_MAX", "0", "1 and less than or equal to 1000"),
+    ("EMAIL_URL", "mail.example.org", "like submission://user:password@mail.example.org:587"),
+    ("EMAIL_URL", "gopher://mail.example.org", "like submission://user:password@mail.example.org:587"),
+    ("VISANT_EMAIL_VERIFICATION", "always", "mandatory, optional"),
+    ("VISANT_SIGNUP", "closed", "open, invited"),
+    ("VISANT_OIDC_URL", "https://id.example.org", "needs VISANT_OIDC_CLIENT_ID and VISANT_OIDC_CLIENT_SECRET"),
     ("VISANT_KEY_PEPPERS", "one:secret", "like 1:secret,2:secret"),
     ("VISANT_KEY_PEPPERS", "1:secret,1:other", "each number once"),
+    ("VISANT_TRUSTED_PROXIES", "10.0.0.1/33", "like 192.0.2.1,10.0.0.0/8"),
+    ("VISANT_TRUSTED_PROXIES", "proxy.example", "like 192.0.2.1,10.0.0.0/8"),
+    ("VISANT_LIMIT_LOGIN_ACCOUNT", "often", "like 30/5m"),
+    ("VISANT_LIMIT_UPLOAD_KEY", "0/m", "like 30/5m"),
+    ("VISANT_LIMIT_UPLOAD_KEY", "5/", "like 30/5m"),
+    ("VISANT_LIMIT_LOGON_ACCOUNT", "5/m", "did you mean VISANT_LIMIT_LOGIN_ACCOUNT?"),
+    ("REDIS_URL", "http://localhost", "like redis://host:6379/0"),
     ("VISANT_TYPO", "1", "allowed are"),
     ("VISANT_WORKER", "2", "did you mean VISANT_WORKERS?"),
     ("SECRET_KEY_FILE", "/nowhere/at/all", "cannot be read (No such file or directory)"),
@@ -137,8 +149,14 @@ def test_peppers_are_read_in_order():
 
 def test_the_deployment_check_finds_nothing_behind_https(tmp_path):
     deploy = ("check", "--deploy", "--fail-level", "WARNING")
-    done = start(tmp_path, *deploy, VISANT_URL="https://visant.example.org")
+    in_front = {"VISANT_URL": "https://visant.example.org", "VISANT_TRUSTED_PROXIES": "127.0.0.1"}
+    done = start(tmp_path, *deploy, **in_front)
     assert (done.returncode, done.stdout) == (0, "System check identified no issues (3 silenced).\n"), done.stderr
+
+
+def test_the_deployment_check_misses_a_trusted_server_in_front_of_https(tmp_path):
+    done = start(tmp_path, "check", "--deploy", VISANT_URL="https://visant.example.org")
+    assert "(visant.W001) VISANT_URL is https, but VISANT_TRUSTED_PROXIES names no server" in done.stderr
 
 
 def test_cookies_are_for_https_only_behind_https(tmp_path):
@@ -146,3 +164,26 @@ def test_cookies_are_for_https_only_behind_https(tmp_path):
     assert read(tmp_path, shown, VISANT_URL="https://visant.example.org:8443") == repr(
         (True, True, ["127.0.0.1", "[::1]", "localhost", "visant.example.org"])
     )
+
+
+def test_a_mail_server_makes_verifying_mandatory_unless_said_otherwise(tmp_path):
+    what = "settings.EMAIL_HOST, settings.EMAIL_PORT, settings.EMAIL_USE_TLS, settings.ACCOUNT_EMAIL_VERIFICATION"
+    server = {"EMAIL_URL": "submission://me:pass%40word@mail.example.org"}
+    assert read(tmp_path, what, **server) == "('mail.example.org', 587, True, 'mandatory')"
+    assert read(tmp_path, "settings.EMAIL_HOST_PASSWORD", **server) == "'pass@word'"
+    assert read(tmp_path, what, **server, VISANT_EMAIL_VERIFICATION="optional").endswith("'optional')")
+    what = "settings.EMAIL_BACKEND, settings.ACCOUNT_EMAIL_VERIFICATION"
+    assert read(tmp_path, what, EMAIL_URL="") == "('django.core.mail.backends.console.EmailBackend', 'optional')"
+
+
+def test_the_secret_of_single_sign_on_comes_from_a_file_too(tmp_path):
+    (tmp_path / "secret").write_text("s3cret\n")
+    given = {"VISANT_OIDC_URL": "https://id.example.org", "VISANT_OIDC_CLIENT_ID": "visant"}
+    apps = read(
+        tmp_path,
+        "settings.SOCIALACCOUNT_PROVIDERS['openid_connect']['APPS'][0]",
+        **given,
+        VISANT_OIDC_CLIENT_SECRET_FILE=str(tmp_path / "secret"),
+    )
+    assert "'secret': 's3cret'" in apps
+    assert read(tmp_path, "settings.SOCIALACCOUNT_PROVIDERS", VISANT_OIDC_URL="") == "{}"

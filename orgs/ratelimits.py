@@ -1,0 +1,59 @@
+"""How often something may be tried. What is allowed stands in the setting ``RATE_LIMITS``, by name.
+
+Counts are kept in the cache, each increment is atomic there; a name that ends on ``_address`` counts by the
+caller's address, one that ends on ``_account`` by whom the caller claims to be.
+"""
+
+import ipaddress
+
+from django.conf import settings
+from django_ratelimit.core import get_usage
+
+from orgs import origin
+from orgs.errors import TooManyRequests
+
+# Whoever has one IPv6 address has all of its /64, so they count as one.
+IPV6_PREFIX = 64
+OFF = "off"
+
+
+def count(limit: str, who: object) -> None:
+    """Count one try by ``who``. Raises :class:`~orgs.errors.TooManyRequests` beyond the limit."""
+    rate = settings.RATE_LIMITS[limit]
+    if rate == OFF:
+        return
+    usage = get_usage(None, group=limit, key=lambda *_: str(who), rate=rate, increment=True)
+    if usage and usage["should_limit"]:
+        seconds = max(1, usage["time_left"])
+        raise TooManyRequests(f"Too often; try again in {_spoken(seconds)}.", retry_after=seconds)
+
+
+def count_by_address(limit: str) -> None:
+    """The same by the address of the request at hand; work that no request asked for is not counted."""
+    ip = origin.current().ip
+    if ip:
+        count(limit, _neighbourhood(ip))
+
+
+def count_unknown_secret(named: str | None) -> None:
+    """Count a key or token that opens nothing, by the caller's address and by the prefix it names, if any.
+
+    To be called only once it is known to be wrong. So a good one always opens: a camera with a mistyped key does
+    not lock out the others behind its address, and neither does one whose key was revoked or has expired.
+    """
+    count_by_address("secret_address")
+    if named:
+        count("secret_account", named)
+
+
+def _neighbourhood(ip: str) -> str:
+    address = ipaddress.ip_address(ip)
+    if address.version == 4:
+        return ip
+    return str(ipaddress.ip_network((int(address), IPV6_PREFIX), strict=False).network_address)
+
+
+def _spoken(seconds: int) -> str:
+    if seconds < 90:
+        return "a second" if seconds == 1 else f"{seconds} seconds"
+    return f"{round(seconds / 60)} minutes"

@@ -1,0 +1,61 @@
+"""How a line of the log looks: with the id of its request, and without any secret.
+
+The secrets are taken out of the finished line, so it does not matter whether they stood in the message, in its
+arguments or in the text of an exception, nor which library wrote them.
+"""
+
+import logging
+import re
+
+from orgs import origin
+
+GONE = "…"
+# Between the parts of a URL, also of one that stands escaped in another's query.
+_SLASH = r"(?:/|%2[fF])"
+_REST = r"[^\s/?#&\"'<>%]+"
+_SECRETS: list[tuple[re.Pattern[str], str]] = [
+    # our keys: kind and prefix may stay, they find the row
+    (re.compile(r"\bvis_([a-z]+)_([0-9A-Za-z]{10})_?[0-9A-Za-z]*"), rf"vis_\1_\2_{GONE}"),
+    (re.compile(r"\bvis_([a-z]+)_[0-9A-Za-z]+(?!\w*…)"), rf"vis_\1_{GONE}"),
+    # JWTs
+    (re.compile(r"\beyJ[\w-]{8,}(?:\.[\w-]*)*"), f"eyJ{GONE}"),
+    # headers: Authorization, X-API-Key, cookies
+    (re.compile(r"(?i)\b(bearer|basic)\s+[\w+/=.~-]{8,}"), rf"\1 {GONE}"),
+    (
+        re.compile(r"(?i)\b((?:http_)?(?:authorization|x[-_]api[-_]key|cookie))(['\"]?\s*[:=]\s*)[^\r\n]+"),
+        rf"\1\2{GONE}",
+    ),
+    (re.compile(r"(?i)\b((?:__Host-)?(?:sessionid|csrftoken))(=|['\"]?:\s*['\"]?)[\w-]+"), rf"\1\2{GONE}"),
+    # links that are a key by themselves
+    (
+        re.compile(rf"({_SLASH}(?:join|s|password{_SLASH}new|email{_SLASH}verify|share-links){_SLASH}){_REST}"),
+        rf"\1{GONE}",
+    ),
+    # fields of queries, forms and JSON
+    (
+        re.compile(
+            r"(?i)((?:^|[?&;\s{(,'\"])(?:api_?key|key|token|access|refresh|secret|code|(?:old_?|new_?)?password\d?)"
+            r"(?:=|['\"]\s*:\s*))(?:'[^']*'|\"[^\"]*\"|[^&\s,}]+)"
+        ),
+        rf"\1{GONE}",
+    ),
+    # the password in the address of a database or of Redis
+    (re.compile(r"(\w://[^\s:/@]*:)[^\s/@]+@"), rf"\1{GONE}@"),
+]
+
+
+def redacted(text: str) -> str:
+    """Return ``text`` without keys, tokens, passwords, cookies and links that open something by themselves."""
+    for pattern, replacement in _SECRETS:
+        text = pattern.sub(replacement, text)
+    return text
+
+
+class LineFormatter(logging.Formatter):
+    """``2026-11-20 08:30:00,000 WARNING django.request 0192… Not Found: /nothing``; a dash where no request is."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        # Django speaks of an answer when its request is over, and hands the request along.
+        of_request = getattr(getattr(record, "request", None), "request_id", "")
+        record.request_id = origin.current().request_id or of_request or "-"
+        return redacted(super().format(record))
