@@ -4,7 +4,7 @@ UV := .venv/bin/uv
 UV_VERSION := 0.13.8
 PY := .venv/bin/python
 
-.PHONY: run serve install test test-sqlite test-postgresql lint format bench
+.PHONY: run serve install test test-sqlite test-postgresql lint format permissions bench
 
 run: .venv/installed ## the demo: everything on this machine, with a camera that paints its pictures
 	@exec $(PY) manage.py demo
@@ -28,6 +28,9 @@ lint: .venv/installed-dev ## what CI checks beside the tests
 
 format: .venv/installed-dev
 	.venv/bin/ruff check --fix . && .venv/bin/ruff format .
+
+permissions: .venv/installed ## who may enter by which door, into docs/permissions.md, too
+	@$(PY) manage.py permissions --write
 
 bench: .venv/installed-dev ## numbers for bench/README.md; takes some minutes. STILLS=folder adds the evaluators
 	$(if $(STILLS),$(PY) bench/evaluate.py $(STILLS) --region lower:0.65 --seeds 10)

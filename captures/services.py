@@ -14,7 +14,7 @@ from django.db.models.sql import InsertQuery
 from django.utils import timezone
 
 from captures.inspection import inspect_picture
-from captures.models import Capture, CaptureQuerySet
+from captures.models import Capture, CaptureQuerySet, EvaluationStatus
 from captures.storage import picture_key
 from devices.models import Device, DeviceQuerySet
 from orgs.errors import Conflict, Invalid, Unavailable
@@ -50,11 +50,13 @@ def store_capture(
     trigger_label: str = "",
     trigger_id: str = "",
     metadata: dict[str, Any] | None = None,
+    not_judged: str = "",
 ) -> tuple[Capture, bool]:
     """Keep a picture for good and return its row, and whether it is new.
 
     When this returns, the bytes and the row are durable. The same ``record_id`` with the same bytes, or the same
-    bytes at the same ``captured_at``, is the same picture: its first row is returned. Raises what
+    bytes at the same ``captured_at``, is the same picture: its first row is returned. With a reason in
+    ``not_judged`` it is kept without being judged. Raises what
     :func:`~captures.inspection.inspect_picture` raises, :class:`ImpossibleMoment`, :class:`RecordIdTaken` and
     :class:`StorageUnavailable`.
     """
@@ -80,7 +82,9 @@ def store_capture(
         trigger_label=trigger_label,
         trigger_id=trigger_id,
         metadata={**(metadata or {}), **doubt},
-        evaluation_due_at=received_at,
+        evaluation_due_at=None if not_judged else received_at,
+        evaluation_status=EvaluationStatus.SKIPPED if not_judged else EvaluationStatus.PENDING,
+        reason=not_judged,
     )
     _save_bytes(capture, data)
     if _insert(capture):

@@ -1,6 +1,7 @@
 from django.urls import path
 
 from captures import views
+from captures.plans import views as plans
 
 urlpatterns = [
     path("", views.timeline, name="timeline"),
@@ -14,4 +15,7 @@ urlpatterns = [
     path("cameras/<uuid:pk>", views.camera, name="camera"),
     path("cameras/<uuid:pk>/definition", views.definition, name="definition"),
     path("cameras/<uuid:pk>/learn-again", views.start_learning, name="learn-again"),
+    path("organization/plan", plans.plan, name="plan"),
+    path("organization/plan/redeem", plans.redeem, name="redeem-code"),
+    path("organization/plan/judge", plans.judge_over_limit, name="judge-over-limit"),
 ]

@@ -113,7 +113,7 @@ def camera(request: MemberRequest, pk: uuid.UUID) -> HttpResponse:
     context = {
         "device": device,
         "captures": captures_of(request.membership, device).select_related("device").newest_first()[:RECENT],
-        "keys": device.keys.newest_first(),
+        "keys": device.keys.with_usage().newest_first(),
         "definition": device.definitions.filter(active=True).first(),
         "may_change": _may(request, Role.ADMIN),
         "visant_url": settings.VISANT_URL,

@@ -13,7 +13,9 @@ mypy .
 (cd camera && mypy --strict visant_camera)
 lint-imports
 python manage.py makemigrations --check --dry-run
-VISANT_URL=https://visant.example.org python manage.py check --deploy --fail-level WARNING
+VISANT_URL=https://visant.example.org VISANT_TRUSTED_PROXIES=127.0.0.1 \
+  python manage.py check --deploy --fail-level WARNING
+python manage.py spectacular --validate --fail-on-warn --file "$scratch/schema.yml"
 
 # pip-audit says nothing of weaknesses when the index cannot be asked; that alone is no failure.
 if ! pip-audit --strict --progress-spinner off -r requirements.txt >"$scratch/audit" 2>&1; then

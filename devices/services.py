@@ -7,11 +7,12 @@ from django.db import transaction
 from django.utils import timezone
 
 from devices.models import Device, DeviceKey, DeviceStatus
-from orgs import scope
+from orgs import metering, scope
 from orgs.audit import record
 from orgs.errors import Invalid, LimitReached, NotAuthenticated
 from orgs.keys import make_key, matches, prefix_of
 from orgs.models import Organization, User
+from orgs.ratelimits import count_unknown_secret
 
 # A camera's sightings are written at most this often, so that presence costs next to nothing.
 SIGHTING_INTERVAL = timedelta(minutes=1)
@@ -19,6 +20,10 @@ SIGHTING_INTERVAL = timedelta(minutes=1)
 
 class InvalidDevice(Invalid):
     code = "invalid_device"
+
+
+class InvalidQuota(Invalid):
+    code = "invalid_quota"
 
 
 class TooManyDevices(LimitReached):
@@ -43,7 +48,11 @@ def add_device(*, org: Organization, name: str, acting_user: User | None) -> tup
     # Lock the organization, so that two requests cannot both take the last place.
     org = Organization.objects.select_for_update().get(pk=org.pk)
     if org.device_limit is not None and org.devices.count() >= org.device_limit:
-        raise TooManyDevices(f"Your plan covers {org.device_limit} cameras.")
+        cameras = "1 camera" if org.device_limit == 1 else f"{org.device_limit} cameras"
+        raise TooManyDevices(
+            f"Your plan covers {cameras}. An owner can redeem an activation code for more, on the page Plan; "
+            "ask whoever runs this Visant for one."
+        )
     device = Device(org=org, name=name.strip())
     _validate(device)
     device.save(force_insert=True)
@@ -74,9 +83,18 @@ def rename_device(*, device: Device, name: str, acting_user: User | None) -> Non
 
 @transaction.atomic
 def issue_key(
-    *, device: Device, acting_user: User | None, expires_at: datetime | None = None
+    *,
+    device: Device,
+    acting_user: User | None,
+    expires_at: datetime | None = None,
+    daily_quota: int | None = None,
 ) -> tuple[DeviceKey, str]:
-    """Make one more key for the camera. Its text is returned this once and kept nowhere."""
+    """Make one more key for the camera. Its text is returned this once and kept nowhere.
+
+    Beyond ``daily_quota`` requests a day pictures are still taken in and kept, but not judged.
+    """
+    if daily_quota is not None and daily_quota < 1:
+        raise InvalidQuota("A key needs at least one request a day.")
     new = make_key("dev")
     key = device.keys.create(
         org_id=device.org_id,
@@ -84,8 +102,9 @@ def issue_key(
         digest=new.digest,
         pepper_id=new.pepper_id,
         expires_at=expires_at,
+        daily_quota=daily_quota,
     )
-    after = {"expires_at": expires_at}
+    after = {"expires_at": expires_at, "daily_quota": daily_quota}
     record("key.issued", org=device.org_id, actor=acting_user, target=key, after=after, device=device)
     return key, new.text
 
@@ -107,6 +126,7 @@ def authenticate_device(*, text: str, ip: str | None) -> DeviceKey:
     prefix = prefix_of(text, "dev")
     key = _find_key(prefix) if prefix else None
     if key is None or not matches(text, digest=key.digest, pepper_id=key.pepper_id):
+        count_unknown_secret(prefix)
         raise KeyUnknown("This key opens nothing here. Was it copied whole?")
     if key.revoked_at is not None:
         raise KeyRevoked("This key was revoked. Give the camera a new one.")
@@ -116,7 +136,15 @@ def authenticate_device(*, text: str, ip: str | None) -> DeviceKey:
     scope.enter(key.org_id)
     if key.last_used_at is None or now - key.last_used_at >= SIGHTING_INTERVAL:
         _note_sighting(key, at=now, ip=ip)
+    metering.count_request(key)
     return key
+
+
+def why_not_judged(key: DeviceKey) -> str:
+    """Return the sentence why pictures that come with this key today are only kept, or "" when they are judged."""
+    if not metering.is_over_quota(key):
+        return ""
+    return f"Not judged: the camera's key has used up its {key.daily_quota} requests of the day."
 
 
 def _find_key(prefix: str) -> DeviceKey | None:

@@ -5,13 +5,14 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Concatenate, ParamSpec
 
+from allauth.account.models import EmailAddress
 from django.http import HttpRequest, HttpResponseBase
 from django.shortcuts import render
 from django.utils import timezone
 
 from orgs import scope
-from orgs.errors import NotAllowed
-from orgs.models import Membership, MembershipQuerySet, Role, User
+from orgs.errors import NotAllowed, NotThere
+from orgs.models import AccessKeyQuerySet, Invitation, Membership, MembershipQuerySet, Role, User
 
 P = ParamSpec("P")
 # Where the session keeps the organization its person chose to look at.
@@ -26,11 +27,17 @@ class RoleTooSmall(NotAllowed):
     code = "role_too_small"
 
 
+class OrganizationNotThere(NotThere):
+    code = "organization_not_found"
+
+
 class MemberRequest(HttpRequest):
     """A request whose sender is a member: ``request.membership.org`` is the organization being looked at."""
 
     user: User
     membership: Membership
+    # All organizations they may choose between, the one being looked at among them.
+    memberships: list[Membership]
 
 
 MemberView = Callable[Concatenate[MemberRequest, P], HttpResponseBase]
@@ -44,15 +51,38 @@ def memberships_of(user: User) -> MembershipQuerySet:
 
 def find_membership(user: User, chosen: uuid.UUID | None = None) -> Membership | None:
     """Return the person's live membership of the ``chosen`` organization, else their oldest one, else None."""
+    return choose(list_memberships(user), chosen)
+
+
+def list_memberships(user: User) -> list[Membership]:
+    """Return the person's live memberships, the oldest first."""
     with scope.across_organizations("finds out whose member a person is"):
-        memberships = list(memberships_of(user))
+        return list(memberships_of(user))
+
+
+def choose(memberships: list[Membership], chosen: uuid.UUID | None) -> Membership | None:
     return next((row for row in memberships if row.org_id == chosen), memberships[0] if memberships else None)
+
+
+def list_invitations(user: User) -> list[Invitation]:
+    """Return the open invitations of a person's address, if they have shown that the address is theirs."""
+    if not EmailAddress.objects.filter(user_id=user.pk, email=user.email, verified=True).exists():
+        return []
+    with scope.across_organizations("finds the invitations of a person who is nobody's member yet"):
+        theirs = Invitation.unscoped.open_at(timezone.now()).filter(email=user.email)
+        return list(theirs.select_related("org", "created_by").newest_first())
 
 
 def get_membership(user: User, org_id: uuid.UUID) -> Membership | None:
     """Return the person's live membership of exactly this organization, or None."""
     with scope.across_organizations("looks whether a person is a member"):
         return memberships_of(user).filter(org=org_id).first()
+
+
+def tokens_of(membership: Membership) -> AccessKeyQuerySet:
+    """The personal API tokens that a member has for this organization; nobody else's."""
+    tokens: AccessKeyQuerySet = membership.org.apitokens.filter(user=membership.user_id)
+    return tokens
 
 
 def refuse_smaller(membership: Membership, smallest: Role) -> None:
@@ -68,20 +98,26 @@ def requires(
 ) -> Callable[[MemberView[P]], Callable[Concatenate[HttpRequest, P], HttpResponseBase]]:
     """Let in members with at least the role ``smallest``; the page is shown in the organization's time zone.
 
-    A person without any organization sees a page that says so; too small a role is a 403. Inside the view the
-    database shows rows of this organization only.
+    A person without any organization, or whose organization is suspended, sees a page that says so; too small a
+    role is a 403. Inside the view the database shows rows of this organization only.
     """
 
     def decorate(view: MemberView[P]) -> Callable[Concatenate[HttpRequest, P], HttpResponseBase]:
         @wraps(view)
         def guarded(request: MemberRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
-            membership = find_membership(request.user, chosen_organization(request))
+            request.memberships = list_memberships(request.user)
+            membership = choose(request.memberships, chosen_organization(request))
             if membership is None:
-                return render(request, "orgs/no_organization.html", status=403)
+                invitations = list_invitations(request.user)
+                return render(request, "orgs/no_organization.html", {"invitations": invitations}, status=403)
             request.membership = membership
+            if membership.org.suspended_at is not None:
+                return render(request, "orgs/suspended.html", status=403)  # from there one can go to another
             refuse_smaller(membership, smallest)
             with scope.within(membership.org_id), timezone.override(membership.org.time_zone):
-                return view(request, *args, **kwargs)
+                response = view(request, *args, **kwargs)
+                scope.keep_for_stream(response)
+                return response
 
         guarded.smallest_role = smallest  # type: ignore[attr-defined] # what `manage.py permissions` reads
         return guarded  # type: ignore[return-value]

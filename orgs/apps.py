@@ -1,9 +1,15 @@
 from django.apps import AppConfig
 from django.contrib.admin.apps import AdminConfig
+from django.core import checks
 
 
 class OrgsConfig(AppConfig):
     name = "orgs"
+
+    def ready(self) -> None:
+        from orgs.checks import check_role
+
+        checks.register(check_role, checks.Tags.database)
 
 
 class OperatorsConfig(AdminConfig):

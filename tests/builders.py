@@ -17,9 +17,10 @@ from captures.models import Capture, EvaluationStatus
 from captures.services import store_capture
 from devices.models import Device
 from devices.services import add_device
-from orgs.models import Membership, Organization, Role, User
+from orgs.models import ApiToken, Membership, Organization, Role, User
 from orgs.services.accounts import create_user
 from orgs.services.organizations import create_organization
+from orgs.services.tokens import create_token
 
 PASSWORD = "correct horse battery"
 MOMENT = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -46,6 +47,10 @@ def make_member(org: Organization, role: Role = Role.MEMBER) -> User:
     return user
 
 
+def membership_of(org: Organization, user: User) -> Membership:
+    return org.memberships.get(user=user)
+
+
 def make_operator(email: str = "operator@example.org", *, is_superuser: bool = True) -> User:
     """Return a person who may enter the admin."""
     return User.objects.create_user(email, PASSWORD, is_staff=True, is_superuser=is_superuser)
@@ -55,6 +60,12 @@ def logged_in(user: User) -> Client:
     client = Client()
     client.force_login(user)
     return client
+
+
+def make_token(membership: Membership | None = None, **fields: Any) -> tuple[ApiToken, str]:
+    """Return a personal API token, of an owner if nobody is named, and its text."""
+    membership = membership or make_org().memberships.get()
+    return create_token(membership=membership, **{"name": "Script", "access": "write", **fields})
 
 
 def make_device(org: Organization | None = None, name: str = "Gate") -> tuple[Device, str]:

@@ -41,6 +41,7 @@ def _prepare() -> None:
     (FOLDER / "var/static").mkdir(parents=True)
     os.environ["VISANT_URL"] = "http://testserver"
     os.environ["DATABASE_URL"] = ""  # not unset: a developer's .env would fill it
+    os.environ["EMAIL_URL"] = ""
     if os.environ.get("VISANT_TEST_DATABASE") == "postgresql":
         if "VISANT_TEST_DATABASE_URL" not in os.environ:
             os.environ["VISANT_TEST_DATABASE_URL"] = _start_postgresql()
@@ -60,23 +61,26 @@ def pytest_configure() -> None:
 
     if connection.vendor == "sqlite":
         connection.settings_dict["TEST"]["NAME"] = str(FOLDER / "test.sqlite3")
-        _flush_without_triggers(connection.ops)
+        _flush_without_triggers(type(connection.ops))
 
 
-def _flush_without_triggers(operations: Any) -> None:
-    """Let the tests empty all tables: SQLite does it row by row, which the append-only audit refuses."""
-    flush = operations.execute_sql_flush
+def _flush_without_triggers(kind: Any) -> None:
+    """Let the tests empty all tables: SQLite does it row by row, which the append-only audit refuses.
 
-    def execute_sql_flush(statements: list[str]) -> None:
+    For the class: beside playwright's event loop Django opens a connection of its own.
+    """
+    flush = kind.execute_sql_flush
+
+    def execute_sql_flush(operations: Any, statements: list[str]) -> None:
         with operations.connection.cursor() as cursor:
             triggers = cursor.execute("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'").fetchall()
             for name, _ in triggers:
                 cursor.execute(f"DROP TRIGGER {name}")
-            flush(statements)
+            flush(operations, statements)
             for _, sql in triggers:
                 cursor.execute(sql)
 
-    operations.execute_sql_flush = execute_sql_flush
+    kind.execute_sql_flush = execute_sql_flush
 
 
 @pytest.fixture(autouse=True)
@@ -84,6 +88,14 @@ def _sees_everything() -> Iterator[None]:
     """A test looks into all organizations; a request that it makes begins with none, as any."""
     with scope.across_organizations("tests make and look at rows of all organizations"):
         yield
+
+
+@pytest.fixture(autouse=True)
+def _counts_from_zero() -> None:
+    """What one test tried does not count for the next."""
+    from django.core.cache import cache
+
+    cache.clear()
 
 
 def pytest_report_header() -> str:
@@ -94,6 +106,8 @@ def pytest_report_header() -> str:
 def _own_folder_and_fast_passwords(settings, tmp_path):
     """Each test keeps its files for itself; passwords are hashed fast, strength is not what is tested."""
     settings.MEDIA_ROOT = tmp_path / "media"
+    # What keys are used for is written when a test says so, not in the middle of one that counts statements.
+    settings.METERING_SECONDS = 0
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     settings.STORAGES = {
         **settings.STORAGES,

@@ -2,7 +2,7 @@
 
 from django.http import HttpResponse
 
-FIELDS = {"type", "title", "status", "detail", "code", "retryable", "keep_local"}
+FIELDS = {"type", "title", "status", "detail", "code", "retryable", "keep_local", "request_id"}
 
 
 def refused(answer: HttpResponse) -> tuple[int, str, bool, bool]:
@@ -12,6 +12,7 @@ def refused(answer: HttpResponse) -> tuple[int, str, bool, bool]:
     assert set(body) == FIELDS
     assert body["status"] == answer.status_code
     assert body["type"] == f"urn:visant:problem:{body['code']}"
+    assert body["request_id"] == answer.headers["X-Request-ID"]
     assert body["title"]
     assert body["detail"]
     assert ("Retry-After" in answer.headers) is (answer.status_code in (429, 503))

@@ -1,6 +1,8 @@
 """Reading the environment, strictly: a wrong value stops the start with a sentence."""
 
 import difflib
+import ipaddress
+import re
 import secrets
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -11,6 +13,8 @@ from environs import Env
 PREFIX = "VISANT_"
 # The camera client and the tests have variables of their own, which may stand in the same environment.
 FOREIGN_PREFIXES = ("VISANT_CAMERA_", "VISANT_TEST_")
+# 30/5m: thirty within five minutes
+_RATE = re.compile(r"[1-9]\d{0,6}/([1-9]\d{0,3})?[smhd]|off")
 
 
 def refuse_unknown(environ: Mapping[str, str], known: Iterable[str]) -> None:
@@ -27,14 +31,8 @@ def refuse_unknown(environ: Mapping[str, str], known: Iterable[str]) -> None:
 
 def read_secret(env: Env, name: str, *, made_in: Path) -> str:
     """Return the secret ``name``: from ``NAME``, from the file ``NAME_FILE``, else made once in ``made_in``."""
-    value: str = env.str(name, "")
-    file: str = env.str(f"{name}_FILE", "")
-    if value and file:
-        raise ImproperlyConfigured(f"{name} and {name}_FILE are both set: set one of them.")
-    if value:
+    if value := find_secret(env, name):
         return value
-    if file:
-        return _read_file(Path(file), name=f"{name}_FILE")
     try:
         if not made_in.exists():
             _make_file(made_in)
@@ -43,6 +41,15 @@ def read_secret(env: Env, name: str, *, made_in: Path) -> str:
             f"VISANT_VAR: {made_in.parent} cannot be written ({error.strerror}); it must be a folder of ours."
         ) from error
     return _read_file(made_in, name=name)
+
+
+def find_secret(env: Env, name: str) -> str:
+    """Return the secret ``name``: from ``NAME``, from the file ``NAME_FILE``, else an empty text."""
+    value: str = env.str(name, "")
+    file: str = env.str(f"{name}_FILE", "")
+    if value and file:
+        raise ImproperlyConfigured(f"{name} and {name}_FILE are both set: set one of them.")
+    return _read_file(Path(file), name=f"{name}_FILE") if file else value
 
 
 def parse_peppers(text: str) -> dict[int, bytes]:
@@ -61,6 +68,30 @@ def parse_peppers(text: str) -> dict[int, bytes]:
             )
         peppers[int(number)] = secret.encode()
     return peppers
+
+
+def parse_networks(name: str, texts: Iterable[str]) -> list[ipaddress.IPv4Network | ipaddress.IPv6Network]:
+    """Return the addresses and networks that the variable ``name`` lists."""
+    try:
+        return [ipaddress.ip_network(text.strip(), strict=False) for text in texts]
+    except ValueError as error:
+        raise ImproperlyConfigured(f"{name}: {error}; it must be like 192.0.2.1,10.0.0.0/8.") from error
+
+
+def limit_variable(name: str) -> str:
+    """Return the variable that sets the rate limit ``name``."""
+    return f"{PREFIX}LIMIT_{name.upper()}"
+
+
+def read_rates(env: Env, defaults: Mapping[str, str]) -> dict[str, str]:
+    """Return the rate limits by name, each from its variable, else as in ``defaults``."""
+    rates = {name: env.str(limit_variable(name), "") or rate for name, rate in defaults.items()}
+    for name, rate in rates.items():
+        if not _RATE.fullmatch(rate):
+            raise ImproperlyConfigured(
+                f"{limit_variable(name)} is {rate!r}; it must be like 30/5m (s, m, h or d), or off."
+            )
+    return rates
 
 
 def _read_file(path: Path, *, name: str) -> str:

@@ -6,14 +6,14 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from django.core.exceptions import PermissionDenied, SuspiciousOperation
+from django.core.exceptions import PermissionDenied, RequestDataTooBig, SuspiciousOperation
 from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from psycopg_pool import PoolTimeout
 from rest_framework import exceptions as drf
 
-from orgs import errors
+from orgs import errors, origin
 
 logger = logging.getLogger(__name__)
 
@@ -62,6 +62,7 @@ def problem(
         "code": code,
         "retryable": retryable,
         "keep_local": keep_local,
+        "request_id": origin.current().request_id,
     }
     response = JsonResponse(body, status=status, content_type="application/problem+json")
     if status in (429, 503):
@@ -81,6 +82,8 @@ def problem_response(error: Exception, context: Mapping[str, Any] | None = None)
         return problem(404, "not_found", "There is nothing here.", **NOT_THE_PICTURE)
     if isinstance(error, PermissionDenied):
         return problem(403, "not_allowed", str(error), **NOT_THE_PICTURE)
+    if isinstance(error, RequestDataTooBig):
+        return problem(413, "body_too_large", "That is more than this address takes.", **NOT_THE_PICTURE)
     if isinstance(error, SuspiciousOperation):
         return problem(400, "bad_request", str(error), **NOT_THE_PICTURE)
     if isinstance(error, drf.APIException):
@@ -160,11 +163,18 @@ def error_page(request: HttpRequest, answer: HttpResponse | None) -> HttpRespons
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    if isinstance(exception, RequestDataTooBig):
+        return error_page(request, problem_response(exception))
     return error_page(request, problem(400, "bad_request", "The request is malformed.", **NOT_THE_PICTURE))
 
 
 def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponse:
     return error_page(request, problem_response(PermissionDenied(str(exception) or "You may not do this.")))
+
+
+def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
+    detail = "The form came without its proof of origin. Go back, load the page anew, and send it again."
+    return error_page(request, problem(403, "csrf_failed", detail, **NOT_THE_PICTURE))
 
 
 def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:

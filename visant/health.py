@@ -8,6 +8,7 @@ from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.views.decorators.http import require_safe
 
 from visant.errors import DATABASE_DOWN
 from visant.schema import pending_migrations
@@ -16,11 +17,13 @@ logger = logging.getLogger(__name__)
 
 
 @login_not_required
+@require_safe
 def healthz(request: HttpRequest) -> HttpResponse:
     return JsonResponse({"status": "ok"})
 
 
 @login_not_required
+@require_safe
 def readyz(request: HttpRequest) -> HttpResponse:
     """200 when database, schema and storage are fit; else 503, with what is wrong with each."""
     checks = {"database": _database(), "storage": _storage()}

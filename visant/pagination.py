@@ -39,6 +39,19 @@ class KeysetPagination(BasePagination):
     def get_paginated_response(self, data: Any) -> Response:
         return Response({self.results_key: data, "next": self.next_url})
 
+    def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
+        link = {"type": "string", "format": "uri", "nullable": True, "description": "The next page."}
+        properties = {self.results_key: schema, "next": link}
+        return {"type": "object", "required": list(properties), "properties": properties}
+
+    def get_schema_operation_parameters(self, view: Any) -> list[dict[str, Any]]:
+        limit = {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": DEFAULT_LIMIT}
+        cursor = "Where the next page begins; taken from next."
+        return [
+            {"name": "limit", "in": "query", "schema": limit},
+            {"name": "cursor", "in": "query", "schema": {"type": "string"}, "description": cursor},
+        ]
+
 
 def _limit(text: str) -> int:
     if not text:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from django.conf import settings
+from django.core.checks import Tags, run_checks
 from django.core.management import CommandError, call_command
 
 from visant.schema import pending_migrations
@@ -65,6 +66,7 @@ def prepare(*, migrate: bool) -> None:
         call_command("migrate", verbosity=0)
     else:
         _refuse_other_schema()
+        warn_of_the_database("default")
     call_command("collectstatic", interactive=False, verbosity=0)
 
 
@@ -112,6 +114,12 @@ def _configuration(wanted: Sequence[Program]) -> configparser.RawConfigParser:
             "stdout_logfile_maxbytes": "0",
         }
     return configuration
+
+
+def warn_of_the_database(alias: str) -> None:
+    """Say what ``migrate`` says, too: above all when row-level security does not bind our role."""
+    for message in run_checks(tags=[Tags.database], databases=[alias]):
+        sys.stderr.write(f"{message}\n")
 
 
 def _refuse_taken_port() -> None:

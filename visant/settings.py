@@ -10,7 +10,15 @@ import dj_database_url
 from django.core.exceptions import ImproperlyConfigured
 from environs import Env, EnvError, validate
 
-from visant.environment import parse_peppers, read_secret, refuse_unknown
+from visant.environment import (
+    find_secret,
+    limit_variable,
+    parse_networks,
+    parse_peppers,
+    read_rates,
+    read_secret,
+    refuse_unknown,
+)
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -36,18 +44,61 @@ try:
     VISANT_MAX_MEGAPIXELS = env.int("VISANT_MAX_MEGAPIXELS", 50, validate=validate.Range(1, 150), **NUMBER)
     VISANT_EVALUATORS = env.list("VISANT_EVALUATORS", ["captures.evaluation.scene.SceneEvaluator"])
     VISANT_ALLOWED_HOSTS: list[str] = env.list("VISANT_ALLOWED_HOSTS", [])
+    VISANT_TRUSTED_PROXIES: list[str] = env.list("VISANT_TRUSTED_PROXIES", [])
+    REDIS_URL = env.str("REDIS_URL", "")
+    VISANT_PLAN = env.str("VISANT_PLAN", "self-hosted", validate=validate.OneOf(["self-hosted", "trial"]))
+    VISANT_TRIAL_DAYS = env.int("VISANT_TRIAL_DAYS", 30, validate=validate.Range(1, 3650), **NUMBER)
+    VISANT_TRIAL_CAMERAS = env.int("VISANT_TRIAL_CAMERAS", 5, validate=validate.Range(0, 1_000_000), **NUMBER)
+    VISANT_TRIAL_GB = env.int("VISANT_TRIAL_GB", 10, validate=validate.Range(0, 1_000_000), **NUMBER)
+    VISANT_TRIAL_EVALUATIONS = env.int(
+        "VISANT_TRIAL_EVALUATIONS", 10_000, validate=validate.Range(0, 1_000_000_000), **NUMBER
+    )
     DATABASE_URL = env.str("DATABASE_URL", "")
     DATABASE_POOL_MIN = env.int("DATABASE_POOL_MIN", 2, validate=validate.Range(0, 1000), **NUMBER)
     DATABASE_POOL_MAX = env.int(
         "DATABASE_POOL_MAX", VISANT_WEB_THREADS + 2, validate=validate.Range(1, 1000), **NUMBER
     )
+    EMAIL_URL = env.str("EMAIL_URL", "")
+    EMAIL: dict[str, Any] = env.dj_email_url("EMAIL_URL") if EMAIL_URL else {}
+    DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", "") or "Visant <visant@localhost>"
+    VISANT_EMAIL_VERIFICATION = env.str(
+        "VISANT_EMAIL_VERIFICATION", "", validate=validate.OneOf(["", "mandatory", "optional"])
+    )
+    VISANT_SIGNUP = env.str("VISANT_SIGNUP", "open", validate=validate.OneOf(["open", "invited"]))
+    VISANT_OIDC_NAME = env.str("VISANT_OIDC_NAME", "") or "Single sign-on"
+    VISANT_OIDC_URL = env.str("VISANT_OIDC_URL", "")
+    VISANT_OIDC_CLIENT_ID = env.str("VISANT_OIDC_CLIENT_ID", "")
+    VISANT_OIDC_CLIENT_SECRET = find_secret(env, "VISANT_OIDC_CLIENT_SECRET")
     SECRET_KEY = read_secret(env, "SECRET_KEY", made_in=VISANT_VAR / "secret_key")
     VISANT_KEY_PEPPERS = parse_peppers(read_secret(env, "VISANT_KEY_PEPPERS", made_in=VISANT_VAR / "key_peppers"))
+    # How often what may be tried (orgs/ratelimits.py), and by whom it is counted.
+    RATE_LIMITS = read_rates(
+        env,
+        {
+            "login_address": "60/5m",
+            "login_account": "10/5m",
+            "signup_address": "30/h",
+            "signup_account": "5/h",
+            "reset_address": "30/h",
+            "reset_account": "5/h",
+            "invitation_address": "60/5m",  # links that were never given out
+            "invitation_account": "30/h",
+            "secret_address": "60/m",  # keys and tokens that open nothing
+            "secret_account": "10/m",
+            "upload_key": "600/m",
+            "upload_organization": "6000/m",
+        },
+    )
 except EnvError as error:
     raise ImproperlyConfigured(str(error)) from error
 refuse_unknown(
     os.environ,
-    ["VISANT_KEY_PEPPERS_FILE", *(name for name in globals() if name.startswith("VISANT_"))],
+    [
+        "VISANT_KEY_PEPPERS_FILE",
+        "VISANT_OIDC_CLIENT_SECRET_FILE",
+        *map(limit_variable, RATE_LIMITS),
+        *(name for name in globals() if name.startswith("VISANT_")),
+    ],
 )
 
 # --- where it is reached
@@ -61,12 +112,34 @@ if _url.scheme not in ("http", "https") or not _url.hostname:
 _secure = _url.scheme == "https"
 ALLOWED_HOSTS = sorted({_url.hostname, "localhost", "127.0.0.1", "[::1]", *VISANT_ALLOWED_HOSTS})
 CSRF_TRUSTED_ORIGINS = [f"{_url.scheme}://{_url.netloc}"]
+# Nobody else's word counts for where a request comes from (visant/proxies.py).
+TRUSTED_PROXIES = parse_networks("VISANT_TRUSTED_PROXIES", VISANT_TRUSTED_PROXIES)
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = _secure
+# Browsers take a cookie of this name only over https, for this host alone; a neighbour cannot plant one.
+SESSION_COOKIE_NAME, CSRF_COOKIE_NAME = (
+    ("__Host-sessionid", "__Host-csrftoken") if _secure else ("sessionid", "csrftoken")
+)
+SESSION_COOKIE_AGE = 14 * 24 * 60 * 60  # as long as the API's refresh tokens
+SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
+CSRF_FAILURE_VIEW = "visant.errors.csrf_failure"
 SECURE_SSL_REDIRECT = False  # the server in front ends TLS; it redirects
 SECURE_HSTS_SECONDS = 31_536_000 if _secure else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = False  # the neighbours' names are not ours to bind
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
+SECURE_CONTENT_TYPE_NOSNIFF = True
+SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
+FORBIDDEN_FEATURES = [
+    "camera",
+    "microphone",
+    "geolocation",
+    "display-capture",
+    "payment",
+    "usb",
+    "serial",
+    "bluetooth",
+]
 if _secure:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 # Said here because they are decided above; every other finding of ``check --deploy`` fails the lint.
@@ -102,10 +175,14 @@ INSTALLED_APPS = [
     "visant",
 ]
 MIDDLEWARE = [
+    "visant.proxies.ProxyMiddleware",
     "visant.context.RequestContextMiddleware",
+    # Headers come before static files are answered, so that those have them, too.
     "django.middleware.security.SecurityMiddleware",
-    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "visant.headers.PermissionsPolicyMiddleware",
     "csp.middleware.CSPMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
     "visant.errors.RefusalMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -114,7 +191,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.LoginRequiredMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
-    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "visant.ratelimits.RateLimitMiddleware",
 ]
 ROOT_URLCONF = "visant.urls"
 WSGI_APPLICATION = "visant.wsgi.application"
@@ -160,6 +237,8 @@ if "postgresql" in _database["ENGINE"]:
     }
     _database["OPTIONS"].setdefault("connect_timeout", 5)
     _database["ENGINE"] = "orgs.postgresql"
+    # Rows fetched later would be looked for under whichever organization is being worked for by then.
+    _database["DISABLE_SERVER_SIDE_CURSORS"] = True
 elif "sqlite" in _database["ENGINE"]:
     _database["CONN_MAX_AGE"] = None
     _database["OPTIONS"] = {
@@ -171,6 +250,19 @@ elif "sqlite" in _database["ENGINE"]:
 else:
     raise ImproperlyConfigured("DATABASE_URL must name PostgreSQL or SQLite.")
 DATABASES = {"default": _database}
+
+# --- what processes share for a while: the counts of rate limits
+
+if REDIS_URL and urlsplit(REDIS_URL).scheme not in ("redis", "rediss", "unix"):
+    raise ImproperlyConfigured("REDIS_URL is not understood; it must be like redis://host:6379/0.")
+# Without Redis each process counts for itself. django-ratelimit would refuse that at the start, as it cannot
+# know how many processes there are; so it is used as a library, and is not among the INSTALLED_APPS.
+CACHES: dict[str, Any] = {
+    "default": {"BACKEND": "visant.caches.RedisOrHere", "LOCATION": REDIS_URL, "KEY_PREFIX": "visant"}
+    if REDIS_URL
+    else {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "OPTIONS": {"MAX_ENTRIES": 50_000}}
+}
+RATELIMIT_FAIL_OPEN = True  # a count that vanishes between two looks locks nobody out
 
 # --- files
 
@@ -189,20 +281,90 @@ STORAGES = {
 # The intake reads bodies itself, with its own limit; this one is for forms.
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2 * 1024 * 1024
 
+# --- mail
+
+if EMAIL_URL and "EMAIL_BACKEND" not in EMAIL:
+    raise ImproperlyConfigured("EMAIL_URL must be like submission://user:password@mail.example.org:587.")
+EMAIL_BACKEND = EMAIL.get("EMAIL_BACKEND", "django.core.mail.backends.console.EmailBackend")
+EMAIL_FILE_PATH = EMAIL.get("EMAIL_FILE_PATH") or None
+EMAIL_HOST = EMAIL.get("EMAIL_HOST") or "localhost"
+EMAIL_PORT = EMAIL.get("EMAIL_PORT") or 25
+EMAIL_HOST_USER = EMAIL.get("EMAIL_HOST_USER") or ""
+EMAIL_HOST_PASSWORD = EMAIL.get("EMAIL_HOST_PASSWORD") or ""
+EMAIL_USE_TLS = EMAIL.get("EMAIL_USE_TLS", False)
+EMAIL_USE_SSL = EMAIL.get("EMAIL_USE_SSL", False)
+EMAIL_TIMEOUT = EMAIL.get("EMAIL_TIMEOUT") or 10  # seconds; a page waits for it
+
 # --- people
 
 AUTH_USER_MODEL = "orgs.User"
 AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
+ACCOUNT_ADAPTER = "orgs.accounts.adapters.AccountAdapter"
+ACCOUNT_FORMS = {
+    "login": "orgs.accounts.forms.LoginForm",
+    "signup": "orgs.accounts.forms.SignUpForm",
+    "add_email": "orgs.accounts.forms.ChangeAddressForm",
+    "change_password": "orgs.accounts.forms.ChangePasswordForm",
+    "set_password": "orgs.accounts.forms.SetPasswordForm",
+    "reset_password": "orgs.accounts.forms.ForgottenPasswordForm",
+    "reset_password_from_key": "orgs.accounts.forms.ResetPasswordForm",
+    "reauthenticate": "orgs.accounts.forms.ConfirmPasswordForm",
+}
 ACCOUNT_USER_MODEL_USERNAME_FIELD = None
 ACCOUNT_LOGIN_METHODS = {"email"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
-LOGIN_URL = "login"
+ACCOUNT_SESSION_REMEMBER = True
+ACCOUNT_CHANGE_EMAIL = True
+ACCOUNT_LOGIN_ON_EMAIL_CONFIRMATION = True
+ACCOUNT_REAUTHENTICATION_REQUIRED = True
+ACCOUNT_EMAIL_NOTIFICATIONS = True
+ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
+# Without a mail server nobody could verify an address, so that nobody could get in.
+ACCOUNT_EMAIL_VERIFICATION = VISANT_EMAIL_VERIFICATION or ("mandatory" if EMAIL_URL else "optional")
+# Its own limits only where ours (RATE_LIMITS) do not look: wrong codes, and what people do once they are in.
+ACCOUNT_RATE_LIMITS = {
+    "login": None,
+    "login_failed": "20/5m/key",
+    "signup": None,
+    "reset_password": None,
+    "reset_password_from_key": None,
+}
+MFA_ADAPTER = "orgs.accounts.adapters.MFAAdapter"
+MFA_FORMS = {
+    "authenticate": "orgs.accounts.forms.CodeForm",
+    "reauthenticate": "orgs.accounts.forms.ConfirmCodeForm",
+    "activate_totp": "orgs.accounts.forms.ActivateAppForm",
+}
+MFA_TOTP_ISSUER = "Visant"
+MFA_TOTP_TOLERANCE = 1  # a clock may be half a minute off
+MFA_ALLOW_UNVERIFIED_EMAIL = ACCOUNT_EMAIL_VERIFICATION != "mandatory"
+SOCIALACCOUNT_ADAPTER = "orgs.accounts.adapters.SingleSignOnAdapter"
+SOCIALACCOUNT_FORMS = {"signup": "orgs.accounts.forms.SingleSignOnSignUpForm"}
+# The operator chose the provider: whom it knows by a verified address is the person of that address.
+SOCIALACCOUNT_EMAIL_AUTHENTICATION = SOCIALACCOUNT_EMAIL_AUTHENTICATION_AUTO_CONNECT = True
+SOCIALACCOUNT_PROVIDERS: dict[str, Any] = {}
+if VISANT_OIDC_URL:
+    if not (VISANT_OIDC_CLIENT_ID and VISANT_OIDC_CLIENT_SECRET):
+        raise ImproperlyConfigured("VISANT_OIDC_URL needs VISANT_OIDC_CLIENT_ID and VISANT_OIDC_CLIENT_SECRET.")
+    SOCIALACCOUNT_PROVIDERS["openid_connect"] = {
+        "OAUTH_PKCE_ENABLED": True,
+        "APPS": [
+            {
+                "provider_id": "sso",
+                "name": VISANT_OIDC_NAME,
+                "client_id": VISANT_OIDC_CLIENT_ID,
+                "secret": VISANT_OIDC_CLIENT_SECRET,
+                "settings": {"server_url": VISANT_OIDC_URL},
+            }
+        ],
+    }
+LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "timeline"
-LOGOUT_REDIRECT_URL = "login"
+LOGOUT_REDIRECT_URL = "account_login"
 PASSWORD_HASHERS = [
     "orgs.hashers.Argon2idHasher",
     "django.contrib.auth.hashers.BCryptSHA256PasswordHasher",
-    "django.contrib.auth.hashers.BCryptPasswordHasher",
+    "orgs.hashers.BcryptHasher",
 ]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
@@ -228,13 +390,26 @@ CONTENT_SECURITY_POLICY = {
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_PARSER_CLASSES": ["orgs.api.parsers.JSONParser"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PAGINATION_CLASS": "visant.pagination.KeysetPagination",
     "DEFAULT_CONTENT_NEGOTIATION_CLASS": "visant.negotiation.AlwaysJSON",
     "URL_FORMAT_OVERRIDE": None,
     "EXCEPTION_HANDLER": "visant.errors.problem_response",
     "UNAUTHENTICATED_USER": None,
-    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_SCHEMA_CLASS": "visant.openapi.AutoSchema",
+    "DEFAULT_METADATA_CLASS": None,  # what there is to know stands in /v1/schema
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Visant",
+    "DESCRIPTION": "Cameras hand in pictures; people's programs ask what was seen.",
+    "VERSION": "1",
+    "SCHEMA_PATH_PREFIX": "/v1",
+    "POSTPROCESSING_HOOKS": ["visant.openapi.add_problems"],
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    # A key that was typed in is gone with the page.
+    "SWAGGER_UI_SETTINGS": {"persistAuthorization": False, "displayRequestDuration": True},
 }
 SIMPLE_JWT = {
     "ACCESS_TOKEN_LIFETIME": timedelta(minutes=15),
@@ -244,6 +419,9 @@ SIMPLE_JWT = {
     "UPDATE_LAST_LOGIN": True,
 }
 
+# Every so many seconds each process writes how much keys were used; 0: only when it is told to.
+METERING_SECONDS = 2
+
 # --- work behind the scenes
 
 TASKS = {"default": {"BACKEND": "django_tasks_db.DatabaseBackend"}}
@@ -251,14 +429,29 @@ TASKS = {"default": {"BACKEND": "django_tasks_db.DatabaseBackend"}}
 SCHEDULE = {
     "captures.evaluation.tasks.wake_workers": 0.5,
     "captures.upkeep.sweep_files_daily": 24 * 60 * 60,
+    "devices.tasks.warn_near_limits": 10 * 60,
     "visant.tasks.prune_finished_tasks": 60 * 60,
+    "orgs.services.logins.forget_expired_logins": 60 * 60,
 }
 
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
+    "formatters": {
+        "line": {
+            "()": "visant.logs.LineFormatter",
+            "format": "%(asctime)s %(levelname)s %(name)s %(request_id)s %(message)s",
+        }
+    },
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["console"], "level": VISANT_LOG_LEVEL},
-    "loggers": {"django_tasks": {"level": "WARNING"}, "PIL": {"level": "INFO"}},
+    "loggers": {
+        # Django gives these two handlers of their own, past the formatter that takes out secrets.
+        "django": {"handlers": [], "propagate": True},
+        "django.server": {"handlers": [], "propagate": True},
+        # At DEBUG it would write every query with its parameters: digests, session keys, addresses.
+        "django.db.backends": {"level": "INFO"},
+        "django_tasks": {"level": "WARNING"},
+        "PIL": {"level": "INFO"},
+    },
 }

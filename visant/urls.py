@@ -1,6 +1,7 @@
 from django.contrib import admin
 from django.urls import include, path
 
+from visant import description
 from visant.health import healthz, readyz
 
 handler400 = "visant.errors.bad_request"
@@ -13,7 +14,10 @@ urlpatterns = [
     path("", include("devices.urls")),
     path("", include("orgs.urls")),
     path("v1/", include("orgs.api.urls")),
+    path("v1/", include("devices.api.urls")),
     path("v1/", include("captures.api.urls")),
+    path("v1/schema", description.Schema.as_view(), name="schema"),
+    path("v1/docs", description.Docs.as_view(), name="docs"),
     path("healthz", healthz, name="healthz"),
     path("readyz", readyz, name="readyz"),
     path("admin/", admin.site.urls),

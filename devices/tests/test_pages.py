@@ -3,14 +3,15 @@
 import html
 import logging
 import re
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.conf import settings
 from django.contrib.sessions.models import Session
 from django.test import Client
 
-from devices.models import Device
-from devices.services import KeyRevoked, authenticate_device
+from devices.models import Device, DeviceKeyUsage
+from devices.services import KeyRevoked, authenticate_device, issue_key
 from orgs.models import Role
 from tests.builders import logged_in, make_device, make_member, make_org, owner_of
 
@@ -81,7 +82,7 @@ def test_one_camera_more_than_the_plan_covers_is_refused(owner, org):
     make_device(org)
     answer = owner.post("/cameras/add", {"name": "Another"})
     assert answer.status_code == 409
-    assert b"Your plan covers 1 cameras." in answer.content
+    assert b"Your plan covers 1 camera." in answer.content
     assert b'value="Another"' in answer.content
     assert org.devices.count() == 1
 
@@ -150,3 +151,34 @@ def test_only_admins_change_cameras(org, role):
         assert client.post(path, {"name": "Other"}).status_code == 403, path
     assert (org.devices.count(), device.keys.count(), device.keys.get().revoked_at) == (1, 1, None)
     assert b"/cameras/add" not in client.get("/cameras").content
+
+
+def test_a_key_is_made_with_a_daily_quota(owner, org):
+    device, _ = make_device(org)
+    url = f"/cameras/{device.pk}/keys"
+    [text] = keys_in(owner.post(url, {"daily_quota": "500"}))
+    assert authenticate_device(text=text, ip=None).daily_quota == 500
+    [free] = keys_in(owner.post(url, {"daily_quota": ""}))
+    assert authenticate_device(text=free, ip=None).daily_quota is None
+    for wrong in ("0", "many", "-1"):
+        answer = owner.post(url, {"daily_quota": wrong})
+        assert (answer.status_code, keys_in(answer)) == (400, set())
+        assert f'value="{wrong}"' in answer.content.decode()
+    assert device.keys.count() == 3
+
+
+def test_the_page_of_a_camera_shows_what_its_keys_were_used_for(owner, org):
+    device, _ = make_device(org)
+    key, _ = issue_key(device=device, acting_user=None, daily_quota=500)
+    today = datetime.now(UTC).date()
+    for days, pictures in ((0, 3), (29, 40), (30, 500)):
+        DeviceKeyUsage.unscoped.create(
+            org=org,
+            key=key,
+            day=today - timedelta(days=days),
+            requests=12,
+            pictures=pictures,
+            bytes=2048 * pictures,
+        )
+    words = " ".join(re.sub(r"<[^>]+>", " ", owner.get(f"/cameras/{device.pk}").content.decode()).split())
+    assert "3 (6.0 KB) 12 of 500 requests 43 (86.0 KB)" in words

@@ -8,6 +8,7 @@ from django.utils import timezone
 from devices.models import Device, DeviceKey, DeviceStatus
 from devices.services import (
     InvalidDevice,
+    InvalidQuota,
     KeyRevoked,
     TooManyDevices,
     add_device,
@@ -78,12 +79,12 @@ def test_a_camera_is_renamed_also_to_its_own_name_in_other_letters():
     assert device.name == "Gate"
 
 
-@pytest.mark.parametrize("limit", [0, 1, 2])
-def test_no_more_cameras_than_the_limit_are_added(limit):
+@pytest.mark.parametrize(("limit", "words"), [(0, "0 cameras"), (1, "1 camera"), (2, "2 cameras")])
+def test_no_more_cameras_than_the_limit_are_added(limit, words):
     org = make_org(device_limit=limit)
     for number in range(limit):
         add_device(org=org, name=f"Gate {number}", acting_user=None)
-    with pytest.raises(TooManyDevices, match=f"Your plan covers {limit} cameras."):
+    with pytest.raises(TooManyDevices, match=f"Your plan covers {words}. An owner can redeem"):
         add_device(org=org, name="One more", acting_user=None)
     assert org.devices.count() == limit
 
@@ -157,3 +158,10 @@ def test_revoking_again_keeps_the_first_moment():
 def test_a_keys_state_is_told_in_a_word(fields, state):
     now = timezone.now()
     assert DeviceKey(**{name: now + offset for name, offset in fields.items()}).state == state
+
+
+def test_a_quota_of_no_requests_is_refused():
+    device, _ = make_device()
+    with pytest.raises(InvalidQuota, match="at least one request"):
+        issue_key(device=device, acting_user=None, daily_quota=0)
+    assert device.keys.count() == 1
