@@ -38,6 +38,6 @@ class OperatorSite(AdminSite):
             return redirect("admin:index")
         return redirect_to_login(target)
 
-    def password_change(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:  # type: ignore[override]
+    def password_change(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:  # type: ignore[override] # a redirect
         """One's own password is changed where everybody changes it."""
         return redirect("account_change_password")

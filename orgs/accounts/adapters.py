@@ -7,6 +7,7 @@ from allauth.account.models import EmailAddress
 from allauth.mfa.adapter import DefaultMFAAdapter
 from allauth.socialaccount.adapter import DefaultSocialAccountAdapter
 from allauth.socialaccount.models import SocialLogin
+from allauth.socialaccount.providers.base import AuthProcess
 from django.conf import settings
 from django.contrib.messages import ERROR
 from django.db import transaction
@@ -15,13 +16,36 @@ from django.urls import reverse
 
 from orgs import origin
 from orgs.accounts.encryption import decrypt, encrypt
-from orgs.models import User
+from orgs.models import Invitation, User
 from orgs.services.accounts import found_workspace
-from orgs.services.addresses import is_taken, note_change_of_address, vouch_for_address
+from orgs.services.addresses import forget_claims, is_taken, note_change_of_address, vouch_for_address
+from orgs.services.invitations import InvitationClosed, InvitationUnknown, find_invitation, refuse_closed
 from orgs.services.links import reset_link, verification_link
+from orgs.services.recovery import claim_account
+from orgs.services.users import find_user
 
 # Where the session keeps the token of the invitation that brought a visitor here.
 INVITATION = "invitation"
+
+
+def invitation_of(request: HttpRequest) -> Invitation | None:
+    """The invitation that brought the visitor here, if it is open still."""
+    try:
+        invitation = find_invitation(token=request.session.get(INVITATION, ""))
+        refuse_closed(invitation)
+    except (InvitationUnknown, InvitationClosed):
+        return None
+    return invitation
+
+
+def is_for(invitation: Invitation, email: str) -> bool:
+    return invitation.email in ("", email.strip().lower())
+
+
+def is_invited(request: HttpRequest, email: str) -> bool:
+    """Whether who signs up by that address can accept the invitation they came by."""
+    invitation = invitation_of(request)
+    return invitation is not None and is_for(invitation, email)
 
 
 class AccountAdapter(DefaultAccountAdapter):
@@ -42,7 +66,7 @@ class AccountAdapter(DefaultAccountAdapter):
     }
 
     def is_open_for_signup(self, request: HttpRequest) -> bool:
-        return settings.VISANT_SIGNUP == "open" or INVITATION in request.session
+        return settings.VISANT_SIGNUP == "open" or invitation_of(request) is not None
 
     def pre_login(self, request: HttpRequest, user: User, **kwargs: Any) -> HttpResponse | None:
         vouch_for_address(user=user)
@@ -87,7 +111,10 @@ class AccountAdapter(DefaultAccountAdapter):
 
     def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
         """Links in mails lead to where Visant says it is, whatever host the request named."""
-        super().send_mail(template_prefix, email, {**context, "address": settings.VISANT_URL.rstrip("/")})
+        super().send_mail(template_prefix, email, {**context, "address": settings.VISANT_URL})
+
+    def can_delete_email(self, email_address: EmailAddress) -> bool:
+        return bool(email_address.email != email_address.user.email)
 
 
 class MFAAdapter(DefaultMFAAdapter):
@@ -118,10 +145,48 @@ class SingleSignOnAdapter(DefaultSocialAccountAdapter):
     def save_user(self, request: HttpRequest, sociallogin: SocialLogin, form: Any = None) -> User:
         """Make the account, as :func:`~orgs.services.accounts.sign_up` does for those with a password."""
         with transaction.atomic():
+            _make_way(sociallogin, form.cleaned_data["email"] if form else "")
             user: User = super().save_user(request, sociallogin, form)
-            if INVITATION not in request.session:
+            if not is_invited(request, user.email):
                 found_workspace(user=user)
         return user
 
+    def is_open_for_signup(self, request: HttpRequest, sociallogin: SocialLogin) -> bool:
+        """The invited sign up by the address they were invited by; what they type is looked at by the form."""
+        if settings.VISANT_SIGNUP == "open":
+            return True
+        told = [address.email for address in sociallogin.email_addresses]
+        if not told:
+            return invitation_of(request) is not None
+        return any(is_invited(request, email) for email in told)
+
+    def is_auto_signup_allowed(self, request: HttpRequest, sociallogin: SocialLogin) -> bool:
+        _make_way(sociallogin)
+        allowed: bool = super().is_auto_signup_allowed(request, sociallogin)
+        return allowed
+
+    def authenticate_by_email(self, sociallogin: SocialLogin) -> tuple[User, str] | None:
+        """Only the login counts: an address that somebody asked to change to is nobody's yet."""
+        for address in sociallogin.email_addresses:
+            if address.verified and self.can_authenticate_by_email(sociallogin, address.email):
+                user = find_user(email=address.email)
+                if user is not None:
+                    vouch_for_address(user=user)
+                    return user, user.email
+        return None
+
+    def pre_social_login(self, request: HttpRequest, sociallogin: SocialLogin) -> None:
+        """Who comes to an account by its address for the first time need not be who made it."""
+        logs_in = sociallogin.state.get("process") not in (AuthProcess.CONNECT, AuthProcess.REDIRECT)
+        if logs_in and sociallogin.is_existing and sociallogin.account._state.adding:
+            claim_account(user=sociallogin.user)
+
     def get_connect_redirect_url(self, request: HttpRequest, socialaccount: Any) -> str:
         return reverse("account")
+
+
+def _make_way(sociallogin: SocialLogin, typed: str = "") -> None:
+    """Let addresses that somebody only asked to change to keep nobody from signing up by them."""
+    for email in [*(address.email for address in sociallogin.email_addresses), typed]:
+        if find_user(email=email) is None:
+            forget_claims(email=email)

@@ -4,21 +4,26 @@ from typing import Any
 from zoneinfo import available_timezones
 
 from allauth.account import forms as account
+from allauth.account.adapter import get_adapter as get_account_adapter
 from allauth.account.internal.flows.email_verification import send_verification_email_to_address
 from allauth.account.models import EmailAddress
+from allauth.core import context
 from allauth.mfa.adapter import get_adapter
 from allauth.mfa.base import forms as mfa
 from allauth.mfa.base.internal.flows import check_rate_limit
 from allauth.mfa.totp import forms as totp
 from allauth.socialaccount import forms as socialaccount
 from django import forms
+from django.conf import settings
 from django.contrib.auth.password_validation import password_validators_help_texts
 from django.http import HttpRequest
+from django.utils.html import format_html, format_html_join
 
-from orgs.accounts.adapters import INVITATION
+from orgs.accounts.adapters import invitation_of, is_for, is_invited
 from orgs.models import User
 from orgs.services.accounts import change_password, reset_password, sign_up, use_second_factor
-from orgs.services.addresses import ask_for_address
+from orgs.services.addresses import ask_for_address, vouch_for_address
+from orgs.services.users import find_user
 
 LABELS = {
     "login": "E-mail address",
@@ -31,6 +36,12 @@ LABELS = {
 }
 
 
+def password_rules() -> str:
+    """Return the rules as a list, a sentence each."""
+    rules = format_html_join("", "<li>{}</li>", ((text,) for text in password_validators_help_texts()))
+    return format_html('<ul class="plain-list">{}</ul>', rules)
+
+
 class InOurWords(forms.Form):
     """Labels instead of placeholders, which vanish while one types."""
 
@@ -41,14 +52,42 @@ class InOurWords(forms.Form):
         for name, field in self.fields.items():
             field.label = {**LABELS, **self.labels}.get(name, field.label)
             field.widget.attrs.pop("placeholder", None)
-            field.help_text = " ".join(password_validators_help_texts()) if name == "password1" else ""
+            field.help_text = password_rules() if name == "password1" else ""
+
+
+class OfNewcomer(forms.Form):
+    """An address is taken if somebody logs in by it, and an invitation is for whom it names."""
+
+    def validate_unique_email(self, value: str) -> str:
+        if find_user(email=value) is None:
+            return value
+        email: str = super().validate_unique_email(value)  # type: ignore[misc] # of the form this is mixed into
+        return email
+
+    def clean_email(self) -> str:
+        email: str = super().clean_email()  # type: ignore[misc] # the same
+        invitation = invitation_of(context.request)
+        if settings.VISANT_SIGNUP != "open" and invitation is not None and not is_for(invitation, email):
+            raise forms.ValidationError(f"Your invitation is for {invitation.email}. Sign up with that address.")
+        return email
+
+
+class Twice(forms.Form):
+    """A new password, typed twice: that the two differ is told together with what is wrong with the first."""
+
+    def clean(self) -> dict[str, Any] | None:
+        cleaned = super().clean()
+        first, second = self.data.get("password1"), self.data.get("password2")
+        if "password1" in self.errors and first and second and first != second:
+            self.add_error("password2", "You must type the same password each time.")
+        return cleaned
 
 
 class LoginForm(InOurWords, account.LoginForm):
     """Log in by e-mail address and password."""
 
 
-class SignUpForm(InOurWords, account.SignupForm):
+class SignUpForm(OfNewcomer, InOurWords, account.SignupForm):
     """Make an account; who was not invited founds a workspace with it."""
 
     name = forms.CharField(
@@ -70,7 +109,7 @@ class SignUpForm(InOurWords, account.SignupForm):
             password=sent["password1"],
             name=sent["name"],
             time_zone=sent["time_zone"],
-            founding=INVITATION not in request.session,
+            founding=not is_invited(request, sent["email"]),
         )
 
 
@@ -85,12 +124,12 @@ class ChangeAddressForm(InOurWords, account.AddEmailForm):
         return address
 
 
-class ChangePasswordForm(InOurWords, account.ChangePasswordForm):
+class ChangePasswordForm(InOurWords, Twice, account.ChangePasswordForm):
     def save(self) -> None:
         change_password(user=self.user, password=self.cleaned_data["password1"], acting_user=self.user)
 
 
-class SetPasswordForm(InOurWords, account.SetPasswordForm):
+class SetPasswordForm(InOurWords, Twice, account.SetPasswordForm):
     """The first password of who came by single sign-on."""
 
     labels = {"password1": "Password", "password2": "Password, once more"}
@@ -100,10 +139,18 @@ class SetPasswordForm(InOurWords, account.SetPasswordForm):
 
 
 class ForgottenPasswordForm(InOurWords, account.ResetPasswordForm):
-    pass
+    """Only who logs in by the address gets the link."""
+
+    def clean_email(self) -> str:
+        email: str = get_account_adapter().clean_email(self.cleaned_data["email"].lower())
+        user = find_user(email=email)
+        self.users = [user] if user is not None and user.is_active else []
+        for found in self.users:
+            vouch_for_address(user=found)
+        return email
 
 
-class ResetPasswordForm(InOurWords, account.ResetPasswordKeyForm):
+class ResetPasswordForm(InOurWords, Twice, account.ResetPasswordKeyForm):
     def save(self) -> None:
         reset_password(user=self.user, password=self.cleaned_data["password1"])
 
@@ -140,7 +187,7 @@ class ActivateAppForm(InOurWords, totp.ActivateTOTPForm):
     labels = {"code": "Code the app shows"}
 
 
-class SingleSignOnSignUpForm(InOurWords, socialaccount.SignupForm):
+class SingleSignOnSignUpForm(OfNewcomer, InOurWords, socialaccount.SignupForm):
     """Shown when the provider tells no address."""
 
 

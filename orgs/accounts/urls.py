@@ -19,7 +19,7 @@ urlpatterns = [
     path("account/inactive", account.account_inactive, name="account_inactive"),
     path("account/confirm", of_person(account.reauthenticate), name="account_reauthenticate"),
     path("account/confirm/code", of_person(mfa.reauthenticate), name="mfa_reauthenticate"),
-    path("account/email", of_person(account.email), name="account_email"),
+    path("account/email", of_person(views.ChangeAddress.as_view()), name="account_email"),
     path("account/email/sent", account.email_verification_sent, name="account_email_verification_sent"),
     path("account/email/verify/<str:key>", account.confirm_email, name="account_confirm_email"),
     path("account/password", of_person(account.password_change), name="account_change_password"),
@@ -50,5 +50,5 @@ urlpatterns = [
     path("login/sso/cancelled", socialaccount.login_cancelled, name="socialaccount_login_cancelled"),
     path("login/sso/failed", socialaccount.login_error, name="socialaccount_login_error"),
     path("signup/sso", socialaccount.signup, name="socialaccount_signup"),
-    path("account/sso", of_person(socialaccount.connections), name="socialaccount_connections"),
+    path("account/sso", of_person(views.Connections.as_view()), name="socialaccount_connections"),
 ]

@@ -1,14 +1,16 @@
 """Pages of one's own account. Those that only show a form are django-allauth's, named in ``urls.py``."""
 
 from functools import wraps
-from typing import Any
+from typing import Any, ClassVar
 
 from allauth.account.models import EmailAddress
+from allauth.account.views import EmailView
 from allauth.mfa.models import Authenticator
 from allauth.mfa.recovery_codes.views import GenerateRecoveryCodesView
 from allauth.mfa.totp.views import ActivateTOTPView, DeactivateTOTPView
 from allauth.socialaccount.models import SocialAccount
 from allauth.socialaccount.providers.openid_connect import views as openid_connect
+from allauth.socialaccount.views import ConnectionsView
 from django.contrib import messages
 from django.contrib.auth.decorators import login_not_required
 from django.db import transaction
@@ -31,8 +33,8 @@ def of_person(view: Any) -> Any:
         if request.user.is_authenticated:
             vouch_for_address(user=request.user)
             request.memberships = list_memberships(request.user)
-            request.membership = choose(request.memberships, chosen_organization(request))  # type: ignore[assignment]
-        return view(request, *args, **kwargs)  # type: ignore[no-any-return]
+            request.membership = choose(request.memberships, chosen_organization(request))  # type: ignore[assignment] # None for who belongs to none
+        return view(request, *args, **kwargs)  # type: ignore[no-any-return] # allauth is not typed
 
     shown.smallest_role = "person"  # type: ignore[attr-defined] # what `manage.py permissions` reads
     return shown
@@ -72,31 +74,50 @@ def single_sign_on(request: HttpRequest, provider_id: str) -> HttpResponse:
     return page
 
 
-class ActivateApp(ActivateTOTPView):
+class ChangeAddress(EmailView):
+    """Name the address to change to, or take that back. Only its verification makes it the login."""
+
+    ACTIONS: ClassVar = {"action_add", "action_send", "action_remove"}
+
+    def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        if not self.ACTIONS & set(request.POST):
+            return redirect("account_email")
+        answer: HttpResponse = super().post(request, *args, **kwargs)
+        return answer
+
+
+class Recorded:
+    """A form that changes how one gets in: what it did stands in the audit, or it did not happen."""
+
+    action: ClassVar[str]
+
+    def form_valid(self, form: Any) -> HttpResponse:
+        user = self.request.user  # type: ignore[attr-defined] # of the view this is mixed into
+        with transaction.atomic():
+            answer: HttpResponse = super().form_valid(form)  # type: ignore[misc] # the same
+            record_for_person(self.action, user=user, acting_user=user)
+        return answer
+
+
+class ActivateApp(Recorded, ActivateTOTPView):
     """Add an authenticator app: from then on a login needs its code."""
 
-    def form_valid(self, form: Any) -> HttpResponse:
-        with transaction.atomic():
-            answer: HttpResponse = super().form_valid(form)
-            record_for_person("mfa.enabled", user=self.request.user, acting_user=self.request.user)
-        return answer
+    action = "mfa.enabled"
 
 
-class DeactivateApp(DeactivateTOTPView):
+class DeactivateApp(Recorded, DeactivateTOTPView):
     """Take the authenticator app away, and the recovery codes with it."""
 
-    def form_valid(self, form: Any) -> HttpResponse:
-        with transaction.atomic():
-            answer: HttpResponse = super().form_valid(form)
-            record_for_person("mfa.disabled", user=self.request.user, acting_user=self.request.user)
-        return answer
+    action = "mfa.disabled"
 
 
-class RenewRecoveryCodes(GenerateRecoveryCodesView):
+class Connections(Recorded, ConnectionsView):
+    """End single sign-on for one's account."""
+
+    action = "sso.disconnected"
+
+
+class RenewRecoveryCodes(Recorded, GenerateRecoveryCodesView):
     """Make new recovery codes; the old ones open nothing any more."""
 
-    def form_valid(self, form: Any) -> HttpResponse:
-        with transaction.atomic():
-            answer: HttpResponse = super().form_valid(form)
-            record_for_person("mfa.codes_renewed", user=self.request.user, acting_user=self.request.user)
-        return answer
+    action = "mfa.codes_renewed"

@@ -14,25 +14,9 @@ from orgs.audit import record
 from orgs.errors import Conflict
 from orgs.models import User
 from orgs.services.organizations import found_organization
-from orgs.services.users import InvalidUser, WeakPassword, create_user, give_password
+from orgs.services.tokens import revoke_token
+from orgs.services.users import InvalidUser, create_user, give_password
 from orgs.services.validation import validate
-
-__all__ = [
-    "InvalidUser",
-    "NoSecondFactor",
-    "WeakPassword",
-    "change_password",
-    "check_second_factor",
-    "create_user",
-    "found_workspace",
-    "has_second_factor",
-    "record_for_person",
-    "remove_second_factor",
-    "rename_person",
-    "reset_password",
-    "sign_up",
-    "use_second_factor",
-]
 
 
 class NoSecondFactor(Conflict):
@@ -82,10 +66,26 @@ def change_password(*, user: User, password: str, acting_user: User | None) -> N
 
 @transaction.atomic
 def reset_password(*, user: User, password: str) -> None:
-    """The same for who forgot it and came by a link of ``orgs.services.links``, which thereby ends, too."""
+    """The same for who forgot it and came by a link of ``orgs.services.links``, which thereby ends, too.
+
+    The account may have been in other hands meanwhile: its personal tokens end, and so does a wish for another
+    address.
+    """
     give_password(user=user, password=password)
     user.save(update_fields=["password"])
+    EmailAddress.objects.filter(user_id=user.pk).exclude(email=user.email).delete()
     record_for_person("password.reset", user=user, acting_user=user)
+    revoke_personal_tokens(user=user, acting_user=user)
+
+
+@transaction.atomic
+def revoke_personal_tokens(*, user: User, acting_user: User | None) -> None:
+    """End the person's tokens of all organizations."""
+    with scope.across_organizations("finds the personal tokens of an account"):
+        tokens = list(user.api_tokens.filter(revoked_at=None))
+    for token in tokens:
+        with scope.within(token.org_id):
+            revoke_token(token=token, acting_user=acting_user)
 
 
 @transaction.atomic

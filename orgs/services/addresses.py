@@ -5,6 +5,7 @@
 
 from allauth.account.models import EmailAddress
 from django.db import transaction
+from django.db.models import F
 
 from orgs.models import User
 from orgs.services.accounts import record_for_person
@@ -30,6 +31,12 @@ def ask_for_address(*, user: User, email: str) -> EmailAddress:
     vouch_for_address(user=user)
     EmailAddress.objects.filter(user_id=user.pk, primary=False).delete()
     return EmailAddress.objects.create(user=user, email=email.strip().lower(), primary=False, verified=False)
+
+
+@transaction.atomic
+def forget_claims(*, email: str) -> None:
+    """Forget that people asked to change to that address: somebody else has it now."""
+    EmailAddress.objects.filter(email=email.strip().lower()).exclude(user__email=F("email")).delete()
 
 
 def is_taken(email: str, *, besides: User) -> bool:

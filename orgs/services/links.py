@@ -58,4 +58,4 @@ def verification_link(address: EmailAddress) -> str:
 
 
 def _absolute(path: str) -> str:
-    return f"{settings.VISANT_URL.rstrip('/')}{path}"
+    return f"{settings.VISANT_URL}{path}"

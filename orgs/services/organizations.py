@@ -1,5 +1,6 @@
 """Founding organizations, and their settings."""
 
+from allauth.account.models import EmailAddress
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 from django.utils.text import slugify
@@ -10,7 +11,7 @@ from orgs.errors import Conflict, Invalid
 from orgs.ids import uuid7
 from orgs.limits import starting_limits
 from orgs.models import Membership, Organization, Role, User
-from orgs.services.users import create_user
+from orgs.services.users import create_user, find_user
 from orgs.services.validation import validate
 
 # What an owner decides about their organization.
@@ -19,6 +20,10 @@ SETTINGS = ["name", "slug", "time_zone", "retention_days"]
 
 class InvalidOrganization(Invalid):
     code = "invalid_organization"
+
+
+class OwnerNotVerified(Conflict):
+    code = "owner_not_verified"
 
 
 class SlugTaken(Conflict):
@@ -36,11 +41,17 @@ def create_organization(
 ) -> Organization:
     """Found an organization. Its owner's account is made if there is none of that address.
 
-    Without a password a new owner cannot log in until one is set; an existing account keeps its own.
+    Without a password a new owner cannot log in until one is set; an existing account keeps its own. Raises
+    :class:`OwnerNotVerified` for the account of somebody who has not shown that the address is theirs.
     """
-    owner = User.objects.filter(email=owner_email.strip().lower()).first()
+    owner = find_user(email=owner_email)
     if owner is None:
         owner = create_user(email=owner_email, password=owner_password)
+    elif EmailAddress.objects.filter(user_id=owner.pk, email=owner.email, verified=False).exists():
+        raise OwnerNotVerified(
+            f"Somebody signed up as {owner.email}, but the address is not verified: it may have been anybody. "
+            "Let them verify it first, by the mail or by the link that account_link --verify prints."
+        )
     return found_organization(name=name, owner=owner, time_zone=time_zone, acting_user=acting_user or owner)
 
 

@@ -1,7 +1,6 @@
 """What operators do to organizations and accounts, and that they looked into one: each is in the audit."""
 
 from datetime import timedelta
-from typing import Any
 from uuid import UUID
 
 from django.db import transaction
@@ -12,6 +11,7 @@ from orgs.audit import record
 from orgs.errors import Conflict, Invalid
 from orgs.models import AuditEntry, Organization, User
 from orgs.services.accounts import record_for_person
+from orgs.services.addresses import vouch_for_address
 from orgs.services.users import InvalidUser
 from orgs.services.validation import validate
 from orgs.tenancy import TenantModel
@@ -20,11 +20,12 @@ from orgs.tenancy import TenantModel
 ONE_LOOK = timedelta(minutes=15)
 LONGEST_REASON = AuditEntry._meta.get_field("reason").max_length or 0
 LONGEST_EXTENSION_DAYS = 366
+OF_THE_ACCOUNT = ("email", "name", "is_active", "is_staff", "is_superuser")
 LIMITS = ("device_limit", "byte_limit", "evaluation_limit", "retention_days")
 
 
-class ReasonMissing(Invalid):
-    code = "reason_missing"
+class InvalidReason(Invalid):
+    code = "invalid_reason"
 
 
 class InvalidLimits(Invalid):
@@ -42,7 +43,7 @@ class NotOnTrial(Conflict):
 @transaction.atomic
 def suspend_organization(*, org: Organization, reason: str, acting_user: User | None) -> None:
     """Close the organization to its people; its cameras still deliver. Suspending it again changes nothing."""
-    reason = _given(reason)
+    reason = _checked(reason, required=True)
     now = timezone.now()
     if Organization.objects.filter(pk=org.pk, suspended_at=None).update(suspended_at=now):
         after = {"suspended_at": now}
@@ -53,6 +54,7 @@ def suspend_organization(*, org: Organization, reason: str, acting_user: User | 
 @transaction.atomic
 def resume_organization(*, org: Organization, acting_user: User | None, reason: str = "") -> None:
     """Open a suspended organization to its people again. Of one that is open nothing changes."""
+    reason = _checked(reason, required=False)
     row = Organization.objects.select_for_update().get(pk=org.pk)
     if row.suspended_at is not None:
         before, row.suspended_at = {"suspended_at": row.suspended_at}, None
@@ -64,7 +66,7 @@ def resume_organization(*, org: Organization, acting_user: User | None, reason: 
             target=row,
             before=before,
             after={"suspended_at": None},
-            reason=reason.strip()[:LONGEST_REASON],
+            reason=reason,
         )
     org.suspended_at = None
 
@@ -74,6 +76,7 @@ def extend_trial(*, org: Organization, days: int, acting_user: User | None, reas
     """Let the trial end ``days`` later; one that is over goes on from now."""
     if not 1 <= days <= LONGEST_EXTENSION_DAYS:
         raise InvalidExtension(f"A trial is extended by 1 to {LONGEST_EXTENSION_DAYS} days.")
+    reason = _checked(reason, required=False)
     row = Organization.objects.select_for_update().get(pk=org.pk)
     if row.trial_ends_at is None:
         raise NotOnTrial(f"{row} is not on trial.")
@@ -88,7 +91,7 @@ def extend_trial(*, org: Organization, days: int, acting_user: User | None, reas
         target=row,
         before={"trial_ends_at": before},
         after={"trial_ends_at": row.trial_ends_at},
-        reason=reason.strip()[:LONGEST_REASON],
+        reason=reason,
     )
 
 
@@ -117,16 +120,29 @@ def change_limits(
 
 
 @transaction.atomic
-def change_account(*, user: User, acting_user: User, **fields: Any) -> None:
-    """Write ``fields`` over a person's account; it is noted in each organization the person belongs to."""
+def change_account(
+    *,
+    user: User,
+    acting_user: User,
+    email: str | None = None,
+    name: str | None = None,
+    is_active: bool | None = None,
+    is_staff: bool | None = None,
+    is_superuser: bool | None = None,
+) -> None:
+    """Change a person's account; what is None stays. It is noted in each organization the person belongs to."""
+    values = zip(OF_THE_ACCOUNT, (email, name, is_active, is_staff, is_superuser), strict=True)
+    wanted = {field: value for field, value in values if value is not None}
     row = User.objects.select_for_update().get(pk=user.pk)
-    before = {name: getattr(row, name) for name, value in fields.items() if getattr(row, name) != value}
-    for name in before:
-        setattr(row, name, fields[name])
+    was = {field: getattr(row, field) for field in wanted}
+    for field, value in wanted.items():
+        setattr(row, field, value)
     validate(row, InvalidUser)
-    if before:
-        row.save(update_fields=list(before))
-        after = {name: fields[name] for name in before}
+    after = {field: getattr(row, field) for field in wanted if getattr(row, field) != was[field]}
+    if after:
+        row.save(update_fields=list(after))
+        vouch_for_address(user=row)  # at once: by the old address nobody gets in, or a link, any more
+        before = {field: was[field] for field in after}
         record_for_person("account.changed", user=row, acting_user=acting_user, before=before, after=after)
 
 
@@ -141,7 +157,7 @@ def note_look(*, target: Model, acting_user: User, reason: str = "") -> None:
     Looks at the same row within :data:`ONE_LOOK` are one entry; one with a ``reason`` always is an entry.
     """
     org_id = _organization_of(target)
-    reason = reason.strip()[:LONGEST_REASON]
+    reason = _checked(reason, required=False)
     if org_id is None or (not reason and has_looked(target=target, acting_user=acting_user)):
         return
     device = target if _kind(target) == "device" else getattr(target, "device", None)
@@ -150,7 +166,7 @@ def note_look(*, target: Model, acting_user: User, reason: str = "") -> None:
 
 def note_look_with_reason(*, target: Model, acting_user: User, reason: str) -> None:
     """The same for what is shown only to who says why: an empty reason is refused."""
-    note_look(target=target, acting_user=acting_user, reason=_given(reason))
+    note_look(target=target, acting_user=acting_user, reason=_checked(reason, required=True))
 
 
 def has_looked(*, target: Model, acting_user: User, with_reason: bool = False) -> bool:
@@ -177,10 +193,11 @@ def _kind(row: Model) -> str:
     return str(row._meta.model_name)
 
 
-def _given(reason: str) -> str:
+def _checked(reason: str, *, required: bool) -> str:
+    """The reason as it is kept. It is never cut: half a reason may say something else."""
     reason = reason.strip()
-    if not reason:
-        raise ReasonMissing("Say why; the organization can read it in its audit.")
+    if required and not reason:
+        raise InvalidReason("Say why; the organization can read it in its audit.")
     if len(reason) > LONGEST_REASON:
-        raise ReasonMissing(f"The reason has {len(reason)} characters; at most {LONGEST_REASON} are allowed.")
+        raise InvalidReason(f"The reason has {len(reason)} characters; at most {LONGEST_REASON} are allowed.")
     return reason

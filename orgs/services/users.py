@@ -27,7 +27,7 @@ def create_user(*, email: str, password: str | None = None, name: str = "") -> U
     Without a row of its own for the address (allauth's ``EmailAddress``) the address counts as verified at the
     first login: whoever made the account answers for it.
     """
-    user = User(email=email.strip().lower(), name=name.strip())
+    user = User(email=email.strip(), name=name.strip())
     user.set_unusable_password()
     validate(user, InvalidUser)
     if password is not None:
@@ -50,9 +50,14 @@ def give_password(*, user: User, password: str) -> None:
     user.set_password(password)
 
 
+def find_user(*, email: str) -> User | None:
+    """Return the person who logs in by that address. To whom else it may belong one day does not count."""
+    return User.objects.filter(email=email.strip().lower()).first()
+
+
 def get_user(*, email: str) -> User:
     """Return the person who logs in by that address. Raises :class:`PersonNotThere`."""
-    user = User.objects.filter(email=email.strip().lower()).first()
+    user = find_user(email=email)
     if user is None:
         raise PersonNotThere(f"There is no account with the address {email}.")
     return user

@@ -9,9 +9,14 @@ from django.core.management import CommandError, call_command
 from django.urls import NoReverseMatch, reverse
 
 from orgs.errors import DomainError
-from orgs.models import AuditEntry, Membership, Organization, Role, User
-from orgs.services.accounts import InvalidUser, WeakPassword, create_user, rename_person, sign_up
-from tests.builders import PASSWORD, logged_in, make_member, make_operator, make_org, owner_of
+from orgs.models import AuditEntry, Invitation, Membership, Organization, Role, User
+from orgs.services.accounts import rename_person, sign_up
+from orgs.services.addresses import ask_for_address
+from orgs.services.invitations import invite, revoke_invitation
+from orgs.services.links import reset_key, reset_link
+from orgs.services.oversight import change_account
+from orgs.services.users import InvalidUser, WeakPassword, create_user
+from tests.builders import PASSWORD, logged_in, make_member, make_operator, make_org, make_token, owner_of
 
 pytestmark = pytest.mark.django_db
 
@@ -70,6 +75,7 @@ def test_a_time_zone_that_is_none_becomes_utc(client):
         ("tiny", "This password is too short. It must contain at least 10 characters."),
         ("ada@example.org", "The password is too similar to the e-mail address."),
         ("password1234", "This password is too common."),
+        ("837465019283", "This password is entirely numeric."),
         ("", "This field is required."),
     ],
 )
@@ -121,31 +127,60 @@ def test_where_sign_up_is_closed_only_the_invited_sign_up(client, settings):
     assert b"Sign-up is by invitation" in client.get("/signup").content
     client.post("/signup", filled_in())
     assert not User.objects.exists()
-    remember_invitation(client)
+    come_invited(client)
     client.post("/signup", filled_in())
-    assert User.objects.get().email == "ada@example.org"
+    assert User.objects.filter(email="ada@example.org").exists()
 
 
-def remember_invitation(client) -> None:
-    """What the page of an invitation does before it sends somebody to sign up or to log in."""
-    session = client.session
-    session["invitation"] = "some-token"
-    session.save()
+def come_invited(client, **invitation) -> tuple[Invitation, str]:
+    """Open an invitation's link, from where one goes on to sign up or to log in."""
+    org = make_org()
+    acting = org.memberships.get(role=Role.OWNER)
+    made, token = invite(acting_membership=acting, role=Role.VIEWER, **invitation)
+    client.get(f"/join/{token}")
+    return made, token
 
 
 def test_who_was_invited_founds_nothing_and_goes_on_to_the_invitation(client):
-    remember_invitation(client)
+    _, token = come_invited(client)
     assert b"accept your invitation" in client.get("/signup").content
-    assert client.post("/signup", filled_in())["Location"] == "/join/some-token"
-    assert not Organization.objects.exists()
+    assert client.post("/signup", filled_in())["Location"] == f"/join/{token}"
+    assert Organization.objects.count() == 1
     assert "invitation" not in client.session
 
 
 def test_who_was_invited_and_has_an_account_goes_on_to_the_invitation(client):
-    remember_invitation(client)
+    _, token = come_invited(client)
     sent = {"login": owner_of(make_org()).email, "password": PASSWORD}
-    assert client.post("/login", sent)["Location"] == "/join/some-token"
+    assert client.post("/login", sent)["Location"] == f"/join/{token}"
     assert "invitation" not in client.session
+
+
+def test_an_invitation_that_was_taken_back_lets_nobody_sign_up(client, settings):
+    settings.VISANT_SIGNUP = "invited"
+    invitation, _ = come_invited(client)
+    acting = invitation.org.memberships.get(role=Role.OWNER)
+    revoke_invitation(invitation=invitation, acting_membership=acting)
+    assert b"Sign-up is by invitation" in client.get("/signup").content
+    client.post("/signup", filled_in())
+    assert not User.objects.filter(email="ada@example.org").exists()
+
+
+def test_an_invitation_of_an_address_lets_that_address_sign_up_only(client, settings):
+    settings.VISANT_SIGNUP = "invited"
+    come_invited(client, email="ada@example.org")
+    answer = client.post("/signup", filled_in(email="bob@example.org"))
+    assert b"Your invitation is for ada@example.org." in answer.content
+    assert not User.objects.filter(email="bob@example.org").exists()
+    client.post("/signup", filled_in())
+    assert User.objects.filter(email="ada@example.org").exists()
+    assert Organization.objects.count() == 1
+
+
+def test_where_everybody_may_sign_up_an_invitation_of_others_is_none(client):
+    come_invited(client, email="bob@example.org")
+    client.post("/signup", filled_in())
+    assert Organization.objects.filter(name="Ada's workspace").exists()
 
 
 def test_signing_up_by_the_service():
@@ -293,6 +328,63 @@ def test_an_address_that_an_operator_changed_is_the_login_from_then_on(client, w
     assert "_auth_user_id" not in client.session
 
 
+def test_the_address_that_an_operator_replaced_opens_nothing_at_once(client):
+    user = sign_up(email="old@example.org", password=PASSWORD, name="Ada")
+    EmailAddress.objects.update(verified=True)
+    change_account(user=user, acting_user=make_operator(), email="new@example.org")
+    client.post("/account/password/forgotten", {"email": "old@example.org"})
+    assert "/account/password/new/" not in mail.outbox[-1].body
+    client.post("/login", {"login": "old@example.org", "password": PASSWORD})
+    assert "_auth_user_id" not in client.session
+    addresses = EmailAddress.objects.filter(user=user).values_list("email", "primary", "verified")
+    assert list(addresses) == [("new@example.org", True, True)]
+
+
+@pytest.fixture
+def claimed() -> str:
+    """An address that somebody asked to change to, and that is not theirs."""
+    ask_for_address(user=owner_of(make_org()), email="victim@example.org")
+    return "victim@example.org"
+
+
+def test_by_an_address_that_one_asked_for_nobody_logs_in(client, claimed):
+    client.post("/login", {"login": claimed, "password": PASSWORD})
+    assert "_auth_user_id" not in client.session
+
+
+def test_who_asked_for_an_address_gets_no_link_by_it(client, claimed):
+    client.post("/account/password/forgotten", {"email": claimed})
+    create_user(email=claimed, password=PASSWORD)
+    client.post("/account/password/forgotten", {"email": claimed})
+    links = [re.findall("/account/password/new/([0-9a-f]+)-", message.body) for message in mail.outbox]
+    assert links == [[], [User.objects.get(email=claimed).pk.hex]]
+
+
+@pytest.mark.parametrize("verification", ["optional", "mandatory"])
+def test_an_address_that_others_asked_for_is_free_to_sign_up_by(client, settings, claimed, verification):
+    settings.ACCOUNT_EMAIL_VERIFICATION = verification
+    client.post("/signup", filled_in(email=claimed))
+    client.post(link_in_mail())
+    assert EmailAddress.objects.get(user__email=claimed).verified
+
+
+def test_no_action_but_its_verification_makes_an_address_the_login():
+    user = sign_up(email="ada@example.org", password=PASSWORD, name="Ada")
+    client = logged_in(user)
+    change_address(client, "new@example.org")
+    for action in ("action_primary", "action_remove"):
+        sent = {action: "", "email": "new@example.org" if action == "action_primary" else user.email}
+        assert client.post("/account/email", sent)["Location"] == "/account/email"
+    user.refresh_from_db()
+    assert user.email == "ada@example.org"
+    assert set(EmailAddress.objects.values_list("email", "primary")) == {
+        ("ada@example.org", True),
+        ("new@example.org", False),
+    }
+    client.post("/account/email", {"action_remove": "", "email": "new@example.org"})
+    assert EmailAddress.objects.get().email == "ada@example.org"
+
+
 # --- the password
 
 
@@ -343,6 +435,37 @@ def test_a_forgotten_password_is_replaced_by_the_link_in_a_mail(client):
     assert elsewhere.get("/")["Location"] == "/login?next=/"
     assert [entry.target_id for entry in entries("password.reset")] == [str(user.pk)]
     assert b"This link opens nothing" in client.get(link).content
+
+
+def test_all_that_is_wrong_with_a_new_password_is_told_at_once(client):
+    form = client.get(reset_link(reset_key(owner_of(make_org()))))["Location"]
+    page = client.post(form, {"password1": "1234567", "password2": "another"}).content.decode()
+    for said in ("too short", "too common", "entirely numeric", "You must type the same password each time."):
+        assert said in page, said
+    assert "<li>It is more than a number.</li>" in page
+
+
+def test_a_password_chosen_by_a_link_ends_what_others_may_have_left(client):
+    user = owner_of(make_org())
+    ours, theirs = make_token(user.memberships.get())[0], make_token(owner_of(make_org()).memberships.get())[0]
+    ask_for_address(user=user, email="wanted@example.org")
+    form = client.get(reset_link(reset_key(user)))["Location"]
+    assert b"Your personal tokens end, too" in client.get(form).content
+    client.post(form, {"password1": NEW, "password2": NEW})
+    ours.refresh_from_db()
+    theirs.refresh_from_db()
+    assert (ours.revoked_at is None, theirs.revoked_at is None) == (False, True)
+    assert [entry.target_id for entry in entries("token.revoked")] == [str(ours.pk)]
+    assert not EmailAddress.objects.filter(email="wanted@example.org").exists()
+
+
+def test_a_password_changed_from_within_leaves_the_personal_tokens():
+    user = owner_of(make_org())
+    token, _ = make_token(user.memberships.get())
+    logged_in(user).post("/account/password", {"oldpassword": PASSWORD, "password1": NEW, "password2": NEW})
+    token.refresh_from_db()
+    assert len(entries("password.changed")) == 1
+    assert token.revoked_at is None
 
 
 def test_who_has_no_account_is_answered_as_who_has_one(client):

@@ -4,7 +4,7 @@ import pytest
 from django.contrib.auth.hashers import make_password
 
 from orgs.models import Membership
-from orgs.services.accounts import create_user
+from orgs.services.users import create_user
 from tests.builders import PASSWORD, make_org, owner_of
 
 pytestmark = pytest.mark.django_db

@@ -1,6 +1,7 @@
 """What operators do to organizations: each refusal, what changes, and what stands in the audit."""
 
 from datetime import timedelta
+from functools import partial
 
 import pytest
 from django.utils import timezone
@@ -20,10 +21,25 @@ def entries(org: Organization, action: str) -> list[AuditEntry]:
 @pytest.mark.parametrize("reason", ["", "  ", "x" * 501])
 def test_nobody_is_suspended_without_a_reason_that_can_be_kept(reason):
     org = make_org()
-    with pytest.raises(oversight.ReasonMissing):
+    with pytest.raises(oversight.InvalidReason):
         oversight.suspend_organization(org=org, reason=reason, acting_user=None)
     org.refresh_from_db()
     assert (org.suspended_at, entries(org, "organization.suspended")) == (None, [])
+
+
+def test_a_reason_that_nobody_asked_for_is_not_cut_either():
+    org, operator, reason = make_org(suspended_at=MOMENT, trial_ends_at=MOMENT), make_operator(), "x" * 501
+    device, _ = make_device(org)
+    before = AuditEntry.unscoped.count()
+    for refused in (
+        partial(oversight.resume_organization, org=org),
+        partial(oversight.extend_trial, org=org, days=7),
+        partial(oversight.note_look, target=device),
+    ):
+        with pytest.raises(oversight.InvalidReason, match="501 characters; at most 500"):
+            refused(reason=reason, acting_user=operator)
+    org.refresh_from_db()
+    assert (org.suspended_at, org.trial_ends_at, AuditEntry.unscoped.count()) == (MOMENT, MOMENT, before)
 
 
 def test_suspending_again_keeps_the_first_moment_and_is_one_entry():
@@ -82,7 +98,9 @@ def test_limits_are_set_and_what_changed_is_noted():
     assert len(entries(org, "plan.limits_changed")) == 1
 
 
-@pytest.mark.parametrize("wrong", [{"retention_days": 0}, {"device_limit": -1}, {"evaluation_limit": -5}])
+@pytest.mark.parametrize(
+    "wrong", [{"retention_days": 0}, {"retention_days": 36_501}, {"device_limit": -1}, {"evaluation_limit": -5}]
+)
 def test_impossible_limits_are_refused(wrong):
     org = make_org(device_limit=5)
     with pytest.raises(oversight.InvalidLimits):
@@ -105,7 +123,24 @@ def test_an_account_is_changed_and_each_of_its_organizations_is_told():
     assert len(entries(org, "account.changed")) == 1
 
 
-@pytest.mark.parametrize("email", ["nonsense", "taken@example.org"])
+def test_an_address_is_kept_and_noted_in_lower_case():
+    org = make_org()
+    user, operator = make_member(org), make_operator()
+    before = user.email
+    oversight.change_account(user=user, email=before.upper(), acting_user=operator)
+    assert entries(org, "account.changed") == []
+    oversight.change_account(user=user, email="Moved@Example.org", acting_user=operator)
+    (entry,) = entries(org, "account.changed")
+    assert (entry.before, entry.after) == ({"email": before}, {"email": "moved@example.org"})
+
+
+def test_nothing_else_of_an_account_is_changed():
+    user = make_member(make_org())
+    with pytest.raises(TypeError, match="password"):
+        oversight.change_account(user=user, acting_user=make_operator(), password="x")
+
+
+@pytest.mark.parametrize("email", ["nonsense", "taken@example.org", "TAKEN@example.org"])
 def test_an_account_is_not_given_an_address_that_cannot_be_its_own(email):
     user = make_member(make_org())
     make_operator("taken@example.org")
@@ -117,7 +152,7 @@ def test_an_account_is_not_given_an_address_that_cannot_be_its_own(email):
 
 def test_a_look_for_a_reason_asks_for_one():
     device, _ = make_device()
-    with pytest.raises(oversight.ReasonMissing):
+    with pytest.raises(oversight.InvalidReason):
         oversight.note_look_with_reason(target=device, acting_user=make_operator(), reason=" ")
     assert entries(device.org, "operator.looked") == []
 

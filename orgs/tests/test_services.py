@@ -3,10 +3,13 @@
 import re
 
 import pytest
+from allauth.account.models import EmailAddress
+from django.core.management import CommandError, call_command
 
 from orgs.models import Membership, Organization, Role, User
-from orgs.services.accounts import InvalidUser, WeakPassword, create_user
-from orgs.services.organizations import InvalidOrganization, create_organization, free_slug
+from orgs.services.accounts import sign_up
+from orgs.services.organizations import InvalidOrganization, OwnerNotVerified, create_organization, free_slug
+from orgs.services.users import InvalidUser, WeakPassword, create_user
 from tests.builders import PASSWORD
 
 pytestmark = pytest.mark.django_db
@@ -43,13 +46,24 @@ def test_an_owner_who_is_there_already_keeps_name_and_password():
     assert (ann.name, User.objects.count()) == ("Ann", 1)
 
 
+def test_somebody_who_only_says_whose_address_it_is_gets_no_organization():
+    boss = sign_up(email="boss@example.org", password=PASSWORD, name="Boss")
+    with pytest.raises(OwnerNotVerified, match="account_link --verify"):
+        create_organization(name="Harbour", owner_email="Boss@example.org")
+    with pytest.raises(CommandError, match="not verified"):
+        call_command("create_organization", "--name", "Harbour", "--owner", boss.email)
+    assert not Organization.objects.filter(name="Harbour").exists()
+    EmailAddress.objects.update(verified=True)
+    assert create_organization(name="Harbour", owner_email=boss.email).memberships.get().user == boss
+
+
 @pytest.mark.parametrize(
     ("fields", "refusal", "sentence"),
     [
-        ({"name": "  "}, InvalidOrganization, "name: This field cannot be blank."),
-        ({"name": "x" * 201}, InvalidOrganization, "name: Ensure this value has at most 200 characters"),
+        ({"name": "  "}, InvalidOrganization, "Name: This field cannot be blank."),
+        ({"name": "x" * 201}, InvalidOrganization, "Name: Ensure this value has at most 200 characters"),
         ({"time_zone": "Mars/Olympus"}, InvalidOrganization, "'Mars/Olympus' is not a time zone"),
-        ({"owner_email": "nobody"}, InvalidUser, "email: Enter a valid email address."),
+        ({"owner_email": "nobody"}, InvalidUser, "E-mail address: Enter a valid email address."),
         ({"owner_password": "short"}, WeakPassword, "at least 10 characters"),
     ],
 )
@@ -70,11 +84,12 @@ def test_an_account_is_made_in_lower_case():
 @pytest.mark.parametrize(
     ("fields", "refusal", "sentence"),
     [
-        ({"email": ""}, InvalidUser, "email: This field cannot be blank."),
-        ({"email": "nobody"}, InvalidUser, "email: Enter a valid email address."),
+        ({"email": ""}, InvalidUser, "E-mail address: This field cannot be blank."),
+        ({"email": "nobody"}, InvalidUser, "E-mail address: Enter a valid email address."),
         ({"email": "ANN@example.org"}, InvalidUser, "An account with this address exists already."),
         ({"password": "short"}, WeakPassword, "at least 10 characters"),
         ({"password": "password1234"}, WeakPassword, "too common"),
+        ({"password": "123456789012"}, WeakPassword, "entirely numeric"),
         ({"password": "bob@example.org"}, WeakPassword, "too similar"),
         ({"password": ""}, WeakPassword, "at least 10 characters"),
     ],
