@@ -53,10 +53,12 @@ class MemberList(MemberAPIView, ListAPIView[Membership]):
 
 
 class MemberDetail(MemberAPIView):
-    """``PATCH`` changes role and limits, ``DELETE`` removes; removing oneself is leaving."""
+    """``PATCH`` changes role and limits, ``DELETE`` removes; removing oneself is leaving, which every role may."""
 
     parser_classes = [JSONParser]
     smallest_role = Role.ADMIN
+    smallest_roles = {"DELETE": Role.VIEWER}
+    login_methods = ("PATCH", "DELETE")  # a token, which ends, must not give what lasts
 
     @extend_schema(responses=MemberOut)
     def get(self, request: Request, pk: uuid.UUID) -> Response:
@@ -93,6 +95,7 @@ class InvitationList(MemberAPIView, ListAPIView[Invitation]):
 
     parser_classes = [JSONParser]
     smallest_role = Role.ADMIN
+    login_methods = ("POST",)
     serializer_class = InvitationOut
     results_key = "invitations"
     keyset_field = "created_at"
@@ -114,13 +117,14 @@ class InvitationDetail(MemberAPIView):
     """``DELETE`` takes an invitation back."""
 
     smallest_role = Role.ADMIN
+    login_methods = ("DELETE",)
 
     @extend_schema(responses={204: None})
     def delete(self, request: Request, pk: uuid.UUID) -> Response:
         invitation = self.org.invitations.filter(pk=pk).first()
         if invitation is None:
             raise InvitationNotThere("There is no such invitation.")
-        revoke_invitation(invitation=invitation, acting_user=self.person)
+        revoke_invitation(invitation=invitation, acting_membership=self.membership)
         return Response(status=204)
 
 

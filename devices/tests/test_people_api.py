@@ -9,9 +9,10 @@ from django.test import Client
 from django.utils import timezone
 
 from orgs.models import Invitation, Membership, Organization, Role
-from orgs.services.accounts import create_user
 from orgs.services.invitations import accept_invitation, invite
-from tests.builders import make_device, make_member, make_org, make_token, membership_of, owner_of
+from orgs.services.logins import log_in
+from orgs.services.users import create_user
+from tests.builders import PASSWORD, make_device, make_member, make_org, make_token, membership_of, owner_of
 from tests.problems import refused
 from tests.queries import statements_of
 
@@ -26,8 +27,8 @@ def org() -> Organization:
 
 
 def call(method: str, path: str, membership: Membership, body: Any = None):
-    _, text = make_token(membership)
-    headers = {"authorization": f"Bearer {text}"}
+    login = log_in(email=membership.user.email, password=PASSWORD, organization=str(membership.org_id))
+    headers = {"authorization": f"Bearer {login.access}"}
     return Client().generic(method, path, "" if body is None else body, "application/json", headers=headers)
 
 
@@ -36,13 +37,36 @@ def as_owner(method: str, path: str, org: Organization, body: Any = None):
     return call(method, path, membership_of(org, owner_of(org)), text)
 
 
-def test_a_person_sees_all_their_organizations(org):
+def test_a_person_sees_all_their_organizations_and_a_token_its_own(org):
     other = make_org("Other")
     Membership.unscoped.create(org=other, user=owner_of(org), role=Role.VIEWER)
     make_org("Strangers")
-    answer = as_owner("GET", "/v1/orgs", org).json()
+    access = log_in(email=owner_of(org).email, password=PASSWORD).access
+    answer = Client().get("/v1/orgs", headers={"authorization": f"Bearer {access}"}).json()
     found = [(row["id"], row["name"], row["role"]) for row in answer["organizations"]]
     assert found == [(str(org.pk), org.name, "owner"), (str(other.pk), other.name, "viewer")]
+    _, text = make_token(membership_of(org, owner_of(org)))
+    by_token = Client().get("/v1/orgs", headers={"authorization": f"Bearer {text}"}).json()["organizations"]
+    assert [row["id"] for row in by_token] == [str(org.pk)]
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("POST", "/invitations"),
+        ("DELETE", "/invitations/{id}"),
+        ("PATCH", "/members/{id}"),
+        ("DELETE", "/members/{id}"),
+    ],
+)
+def test_a_token_which_ends_gives_nobody_what_lasts(org, method, path):
+    member = membership_of(org, make_member(org))
+    _, text = make_token(membership_of(org, owner_of(org)))
+    client = Client(headers={"authorization": f"Bearer {text}"})
+    answer = client.generic(method, CURRENT + path.format(id=member.pk), '{"role": "admin"}', "application/json")
+    assert refused(answer) == (403, "login_needed", False, True)
+    member.refresh_from_db()
+    assert (member.role, Invitation.unscoped.exists()) == (Role.MEMBER, False)
 
 
 def test_the_organization_of_the_token_is_the_current_one(org):
@@ -153,6 +177,15 @@ def test_a_member_is_removed(org):
     assert refused(answer)[0] == 401
     gone = as_owner("DELETE", f"{CURRENT}/members/{row.pk}", org)
     assert refused(gone)[:2] == (404, "member_not_found")
+
+
+@pytest.mark.parametrize("role", [Role.ADMIN, Role.MEMBER, Role.VIEWER])
+def test_every_role_may_leave(org, role):
+    row = membership_of(org, make_member(org, role))
+    assert call("DELETE", f"{CURRENT}/members/{row.pk}", row).status_code == 204
+    assert not org.memberships.filter(pk=row.pk).exists()
+    entry = org.auditentrys.get(action="membership.left")
+    assert (entry.actor_id, entry.target_id) == (row.user_id, str(row.user_id))
 
 
 def test_the_last_owner_is_not_removed(org):

@@ -9,8 +9,8 @@ from django.core import mail
 from django.utils import timezone
 
 from orgs.models import Invitation, Membership, Organization, Role, User
-from orgs.services.accounts import create_user
 from orgs.services.invitations import accept_invitation, find_invitation, invite
+from orgs.services.users import create_user
 from tests.builders import logged_in, make_device, make_member, make_org, membership_of, owner_of
 from tests.queries import statements_of
 
@@ -99,7 +99,7 @@ def test_a_person_is_invited_by_e_mail_and_the_link_shown_once(org, owner, djang
 def test_without_an_address_the_link_is_for_whoever_has_it(org, owner):
     answer = owner.post(f"{PEOPLE}/invite", FORM)
     [token] = links_in(answer)
-    assert b"whoever opens it first can accept" in answer.content
+    assert b"whoever has it can accept, once" in answer.content
     assert accept_invitation(token=token, user=create_user(email="ada@example.org")).role == Role.MEMBER
 
 
@@ -111,6 +111,7 @@ def test_without_an_address_the_link_is_for_whoever_has_it(org, owner):
         ({"reach": "some"}, 400, "Choose at least one camera"),
         ({"role": "admin", "history_from": "2026-01-01"}, 400, "only members and viewers are limited"),
         ({"valid_until": "2020-01-01"}, 400, "still to come"),
+        ({"history_from": "2098-02-01", "valid_until": "2098-01-01"}, 400, "would end before the first picture"),
         ({"valid_until": "9999-12-31"}, 400, "between 1900 and 2999"),
         ({"valid_until": "tomorrow"}, 400, "Enter a valid date."),
         ({"open_for": "365"}, 400, "Select a valid choice."),

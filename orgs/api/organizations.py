@@ -14,11 +14,13 @@ from orgs.services.organizations import SETTINGS, change_organization
 
 
 class OrganizationList(PersonAPIView):
-    """``GET``: all organizations the caller belongs to, whichever the token is for."""
+    """``GET``: all organizations of who logged in; of a personal token only the one it is for."""
 
     @extend_schema(responses=OrganizationsOut)
     def get(self, request: Request) -> Response:
-        return Response(OrganizationsOut({"organizations": list_memberships(self.person)}).data)
+        only = self.credentials.membership if self.credentials.token else None
+        memberships = list_memberships(self.person) if only is None else [only]
+        return Response(OrganizationsOut({"organizations": memberships}).data)
 
 
 class CurrentOrganization(MemberAPIView):

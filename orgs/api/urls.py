@@ -14,6 +14,6 @@ urlpatterns = [
     path("auth/reset-password", auth.ResetPassword.as_view(), name="auth-reset-password"),
     path("orgs", organizations.OrganizationList.as_view(), name="api-organizations"),
     path("orgs/current", organizations.CurrentOrganization.as_view(), name="api-organization"),
-    path("tokens", tokens.TokenList.as_view()),
-    path("tokens/<uuid:pk>", tokens.TokenDetail.as_view()),
+    path("tokens", tokens.TokenList.as_view(), name="api-tokens"),
+    path("tokens/<uuid:pk>", tokens.TokenDetail.as_view(), name="api-token"),
 ]

@@ -18,7 +18,9 @@ from orgs.access import refuse_smaller
 from orgs.audit import record
 from orgs.errors import Conflict, Invalid, NotAllowed, NotThere
 from orgs.models import AccessLimits, Invitation, Membership, Organization, Role, User
-from orgs.services.powers import refuse_larger_role, refuse_longer
+from orgs.ratelimits import count_invitation_mail
+from orgs.services.powers import NotAMember, as_it_is_now, refuse_larger_role, refuse_longer, refuse_no_admin
+from orgs.services.tokens import revoke_tokens_of
 from orgs.services.validation import validate
 
 OPEN_FOR = timedelta(days=7)
@@ -90,7 +92,8 @@ def invite(
     invitation of the address is replaced. Without one, whoever has the link can accept, once. That the cameras
     are the organization's is the caller's to see to.
     """
-    org = _locked(acting_membership.org_id)
+    acting = as_it_is_now(acting_membership)
+    org = acting.org
     invitation = Invitation(
         org=org,
         email=email.strip().lower(),
@@ -98,17 +101,17 @@ def invite(
         camera_ids=as_camera_ids(camera_ids),
         history_from=history_from,
         valid_until=valid_until,
-        created_by=acting_membership.user,
+        created_by=acting.user,
     )
     _refuse_member(invitation)
     if invitation.email:
         earlier = org.invitations.open_at(timezone.now()).filter(email=invitation.email)
         earlier.update(replaced_at=timezone.now())
-    token = _issue(invitation, acting_membership, open_for)
+    token = _issue(invitation, acting, open_for)
     record(
         "invitation.created",
         org=org,
-        actor=acting_membership.user,
+        actor=acting.user,
         target=invitation,
         after=described(invitation) | {"expires_at": invitation.expires_at},
     )
@@ -121,8 +124,8 @@ def resend_invitation(*, invitation: Invitation, acting_membership: Membership) 
 
     An expired one can be offered again; any other that is not open raises :class:`InvitationClosed`.
     """
-    org = _locked(invitation.org_id)
-    current = org.invitations.get(pk=invitation.pk)
+    acting = as_it_is_now(acting_membership)
+    org, current = acting.org, _present(acting.org, invitation)
     if current.state != "expired":
         refuse_closed(current)
     _refuse_member(current)
@@ -134,13 +137,13 @@ def resend_invitation(*, invitation: Invitation, acting_membership: Membership) 
         camera_ids=current.camera_ids,
         history_from=current.history_from,
         valid_until=current.valid_until,
-        created_by=acting_membership.user,
+        created_by=acting.user,
     )
-    token = _issue(again, acting_membership, current.expires_at - current.created_at)
+    token = _issue(again, acting, current.expires_at - current.created_at)
     record(
         "invitation.resent",
         org=org,
-        actor=acting_membership.user,
+        actor=acting.user,
         target=again,
         before={"invitation": current.pk},
         after=described(again) | {"expires_at": again.expires_at},
@@ -149,13 +152,15 @@ def resend_invitation(*, invitation: Invitation, acting_membership: Membership) 
 
 
 @transaction.atomic
-def revoke_invitation(*, invitation: Invitation, acting_user: User) -> None:
+def revoke_invitation(*, invitation: Invitation, acting_membership: Membership) -> None:
     """End an offer. Doing it again changes nothing; an accepted one raises :class:`InvitationAccepted`."""
-    unaccepted = Invitation.unscoped.filter(pk=invitation.pk, accepted_at=None)
-    if unaccepted.filter(revoked_at=None, replaced_at=None).update(revoked_at=timezone.now()):
-        record("invitation.revoked", org=invitation.org_id, actor=acting_user, target=invitation)
-    elif not unaccepted.exists():
+    acting = as_it_is_now(acting_membership)
+    refuse_no_admin(acting)
+    current = _present(acting.org, invitation)
+    if current.accepted_at is not None:
         raise _closed("accepted")
+    if acting.org.invitations.unanswered().filter(pk=current.pk).update(revoked_at=timezone.now()):
+        record("invitation.revoked", org=acting.org, actor=acting.user, target=current)
 
 
 def find_invitation(*, token: str) -> Invitation:
@@ -179,6 +184,7 @@ def refuse_unacceptable(invitation: Invitation, user: User | None) -> None:
     :class:`InvitationClosed`, :class:`ForAnotherAddress` or :class:`AlreadyMember`.
     """
     refuse_closed(invitation)
+    _refuse_powerless(invitation)
     if user is None:
         return
     if invitation.email and invitation.email != user.email:
@@ -196,18 +202,23 @@ def accept_invitation(*, token: str, user: User) -> Membership:
     invitation = find_invitation(token=token)
     with scope.within(invitation.org_id), transaction.atomic():
         # Lock the organization, so that neither one link nor one person is let in twice.
-        org = _locked(invitation.org_id)
+        org = Organization.objects.select_for_update().get(pk=invitation.org_id)
         invitation = org.invitations.get(pk=invitation.pk)
         refuse_unacceptable(invitation, user)
+        now = timezone.now()
+        still_open = org.invitations.open_at(now).filter(pk=invitation.pk)
+        if not still_open.update(accepted_at=now, accepted_by=user):
+            raise _closed("expired")  # in this moment: all else that closes it waits for the lock
         membership = org.memberships.filter(user=user).first() or Membership(org=org, user=user)
         before = None if membership._state.adding else described(membership)
+        if before:
+            revoke_tokens_of(membership=membership, acting_user=user)  # of before it ended
         membership.role = invitation.role
         membership.camera_ids = invitation.camera_ids
         membership.history_from = invitation.history_from
         membership.valid_until = invitation.valid_until
         refuse_smaller(membership, Role.VIEWER)  # nobody joins while the organization is suspended
         membership.save()
-        org.invitations.filter(pk=invitation.pk).update(accepted_at=timezone.now(), accepted_by=user)
         after = described(membership) | {"by": user.email}
         record("invitation.accepted", org=org, actor=user, target=invitation, before=before, after=after)
     return membership
@@ -215,7 +226,7 @@ def accept_invitation(*, token: str, user: User) -> Membership:
 
 def link_of(token: str) -> str:
     """Return the address that opens the invitation."""
-    return settings.VISANT_URL.rstrip("/") + reverse("join", args=[token])
+    return settings.VISANT_URL + reverse("join", args=[token])
 
 
 def digest_of(token: str) -> str:
@@ -251,11 +262,26 @@ def _issue(invitation: Invitation, acting: Membership, open_for: timedelta) -> s
     ends = [invitation.created_at + open_for, invitation.valid_until]
     invitation.expires_at = min(moment for moment in ends if moment is not None)
     validate(invitation, InvalidInvitation, besides=["accepted_by"])
+    count_invitation_mail(invitation.org_id, invitation.email)
     invitation.save(force_insert=True)
     if invitation.email:
         # A mail server that is down must not undo the invitation: its link can be copied.
         transaction.on_commit(lambda: _send(invitation, token), robust=True)
     return token
+
+
+def _refuse_powerless(invitation: Invitation) -> None:
+    """Refuse the offer of somebody who could not make it any more: nobody gives more than they have by now."""
+    with scope.within(invitation.org_id):
+        members = invitation.org.memberships.live_at(timezone.now())
+        inviter = members.select_related("user").filter(user=invitation.created_by_id).first()
+        try:
+            if inviter is None:
+                raise NotAMember("Who invited is not a member any more.")
+            refuse_larger_role(inviter, Role(invitation.role))
+            refuse_longer(inviter, invitation.valid_until)
+        except (NotAllowed, Invalid) as refusal:
+            raise _closed("revoked") from refusal
 
 
 def _role(invitation: Invitation) -> Role:
@@ -280,5 +306,9 @@ def _send(invitation: Invitation, token: str) -> None:
     send_mail(subject, body, from_email=None, recipient_list=[invitation.email])
 
 
-def _locked(org_id: uuid.UUID) -> Organization:
-    return Organization.objects.select_for_update().get(pk=org_id)
+def _present(org: Organization, invitation: Invitation) -> Invitation:
+    """Return the invitation as it is now."""
+    current: Invitation | None = org.invitations.filter(pk=invitation.pk).first()
+    if current is None:
+        raise InvitationUnknown("There is no such invitation.")
+    return current

@@ -9,10 +9,17 @@ from django.db.models import Q
 from django.utils import timezone
 
 from orgs.audit import record
-from orgs.errors import Conflict, Invalid, NotAllowed, NotThere
-from orgs.models import Membership, Organization, Role, User
+from orgs.errors import Conflict, Invalid, NotThere
+from orgs.models import Membership, Role, User
 from orgs.services.invitations import as_camera_ids, described
-from orgs.services.powers import MoreThanYourOwn, refuse_larger_role, refuse_longer
+from orgs.services.powers import (
+    MoreThanYourOwn,
+    as_it_is_now,
+    refuse_larger_role,
+    refuse_longer,
+    refuse_no_admin,
+)
+from orgs.services.tokens import revoke_tokens_of
 from orgs.services.validation import validate
 
 
@@ -22,10 +29,6 @@ class InvalidMembership(Invalid):
 
 class MemberGone(NotThere):
     code = "member_gone"
-
-
-class NotAMember(NotAllowed):
-    code = "not_a_member"
 
 
 class LastOwner(Conflict):
@@ -50,7 +53,7 @@ def change_membership(
     acting, row = _locked_pair(acting_membership, membership)
     _refuse_larger_member(acting, row)
     refuse_larger_role(acting, role)
-    if valid_until != row.valid_until:
+    if valid_until != row.valid_until or not Role(row.role).covers(role):
         refuse_longer(acting, valid_until)
     before = described(row)
     if row.role == Role.OWNER and role != Role.OWNER:
@@ -91,25 +94,20 @@ def leave_organization(*, membership: Membership) -> None:
 def _locked_pair(acting: Membership, membership: Membership) -> tuple[Membership, Membership]:
     """Return both memberships as they are now, and keep them so until the transaction ends.
 
-    All changes of an organization's people wait for one another: two owners who demote each other at the same
-    moment would else leave it with none.
+    Two owners who demote each other at the same moment would else leave the organization with none.
     """
-    org = Organization.objects.select_for_update().get(pk=acting.org_id)
-    rows = org.memberships.select_related("user").in_bulk([acting.pk, membership.pk])
-    own, row = rows.get(acting.pk), rows.get(membership.pk)
-    if own is None or not own.is_live_at(timezone.now()):
-        raise NotAMember("You are not a member of this organization any more.")
+    own = as_it_is_now(acting)
+    row = own.org.memberships.select_related("user").filter(pk=membership.pk).first()
     if row is None:
         raise MemberGone("This person is not a member any more.")
-    row.org = own.org = org
     return own, row
 
 
 def _refuse_larger_member(acting: Membership, row: Membership) -> None:
     """Refuse who is no admin, and a person whose role is above one's own."""
+    refuse_no_admin(acting)
     if not Role(acting.role).covers(Role(row.role)):
         raise MoreThanYourOwn(f"Your role is {acting.role}: only an owner changes an owner.")
-    refuse_larger_role(acting, Role(row.role))
 
 
 def _refuse_last_owner(row: Membership) -> None:
@@ -133,9 +131,7 @@ def _record_change(row: Membership, before: dict[str, object], acting_user: User
 def _end(row: Membership, *, action: str, acting_user: User) -> None:
     if row.role == Role.OWNER:
         _refuse_last_owner(row)
-    for token in row.org.apitokens.filter(user=row.user, revoked_at=None):
-        row.org.apitokens.filter(pk=token.pk).update(revoked_at=timezone.now())
-        record("token.revoked", org=row.org, actor=acting_user, target=token)
+    revoke_tokens_of(membership=row, acting_user=acting_user)
     _revoke_invitations(row, acting_user)
     _cancel_transfers(row, Q(from_user=row.user) | Q(to_user=row.user), acting_user)
     record(action, org=row.org, actor=acting_user, target=row.user, before=described(row))

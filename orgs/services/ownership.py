@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from orgs.access import RoleTooSmall
 from orgs.audit import record
-from orgs.errors import Conflict
+from orgs.errors import Conflict, NotAllowed
 from orgs.models import Membership, Organization, OwnershipTransfer, Role, User
 
 
@@ -21,7 +21,7 @@ class TransferClosed(Conflict):
     code = "transfer_closed"
 
 
-class NotTheReceiver(Conflict):
+class NotTheReceiver(NotAllowed):
     code = "not_the_receiver"
 
 
@@ -92,7 +92,7 @@ def _close(org: Organization, transfer: OwnershipTransfer, moment: str) -> None:
 
 
 def _tell(transfer: OwnershipTransfer) -> None:
-    link = settings.VISANT_URL.rstrip("/") + reverse("organization")
+    link = settings.VISANT_URL + reverse("organization")
     subject = " ".join(f"{transfer.from_user} offers you the ownership of {transfer.org}".split())
     body = render_to_string("orgs/mail/ownership.txt", {"transfer": transfer, "link": link})
     send_mail(subject, body, from_email=None, recipient_list=[transfer.to_user.email])

@@ -1,4 +1,4 @@
-"""What one member may give another: never more than they have themselves."""
+"""Who may act for an organization, and what they may give another: never more than they have themselves."""
 
 from datetime import datetime
 
@@ -6,7 +6,11 @@ from django.utils import timezone
 
 from orgs.access import RoleTooSmall
 from orgs.errors import Invalid, NotAllowed
-from orgs.models import Membership, Role
+from orgs.models import Membership, Organization, Role
+
+
+class NotAMember(NotAllowed):
+    code = "not_a_member"
 
 
 class MoreThanYourOwn(NotAllowed):
@@ -21,11 +25,29 @@ class EndsInThePast(Invalid):
     code = "ends_in_the_past"
 
 
+def as_it_is_now(acting: Membership) -> Membership:
+    """Lock the organization until the transaction ends, and return the acting membership as it is by then.
+
+    All changes to who may enter an organization wait for one another here. The membership that a request brings
+    was read before it waited, and may have been changed or ended by the one it waited for (:class:`NotAMember`).
+    """
+    org = Organization.objects.select_for_update().get(pk=acting.org_id)
+    live = org.memberships.live_at(timezone.now()).select_related("user")
+    now: Membership | None = live.filter(pk=acting.pk).first()
+    if now is None:
+        raise NotAMember("You are not a member of this organization any more.")
+    return now
+
+
+def refuse_no_admin(acting: Membership) -> None:
+    if not Role(acting.role).covers(Role.ADMIN):
+        raise RoleTooSmall(f"This needs the role {Role.ADMIN}.")
+
+
 def refuse_larger_role(acting: Membership, role: Role) -> None:
     """Refuse who is no admin, and a role above one's own."""
+    refuse_no_admin(acting)
     own = Role(acting.role)
-    if not own.covers(Role.ADMIN):
-        raise RoleTooSmall(f"This needs the role {Role.ADMIN}.")
     if not own.covers(role):
         raise MoreThanYourOwn(f"Your role is {own}: it does not reach to the role {role}.")
 

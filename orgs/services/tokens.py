@@ -17,6 +17,7 @@ from orgs.keys import make_key, matches, prefix_of
 from orgs.models import ApiToken, Membership, User
 from orgs.networks import as_networks, is_within
 from orgs.ratelimits import count_unknown_secret
+from orgs.services.powers import as_it_is_now
 from orgs.services.validation import validate
 
 # A token's last use is written at most this often.
@@ -59,12 +60,14 @@ def create_token(
 ) -> tuple[ApiToken, str]:
     """Make a token that can do what ``membership`` can, and return it with its text, which is shown this once.
 
-    Raises :class:`InvalidToken`, also for an ``expires_at`` that is past and for a network that is none.
+    Raises :class:`InvalidToken`, also for an ``expires_at`` that is past and for a network that is none, and
+    ``NotAMember``: a token made while its membership ends would escape the end, and open again for who is
+    invited again.
     """
+    membership = as_it_is_now(membership)
     if expires_at is not None and expires_at <= timezone.now():
-        raise InvalidToken("expires_at: A token must end in the future, or not at all.")
-    if daily_quota is not None and daily_quota < 1:
-        raise InvalidToken("daily_quota: A token needs at least one request a day.")
+        sentence = "A token must end in the future, or not at all."
+        raise InvalidToken(sentence, fields={"expires_at": sentence})
     new = make_key("usr")
     token = ApiToken(
         org_id=membership.org_id,
@@ -107,6 +110,12 @@ def revoke_token(*, token: ApiToken, acting_user: User | None) -> None:
     if ApiToken.unscoped.filter(pk=token.pk, revoked_at=None).update(revoked_at=timezone.now()):
         record("token.revoked", org=token.org_id, actor=acting_user, target=token)
     token.refresh_from_db(fields=["revoked_at"])
+
+
+def revoke_tokens_of(*, membership: Membership, acting_user: User) -> None:
+    """End all tokens that act by a membership."""
+    for token in membership.org.apitokens.filter(user=membership.user_id, revoked_at=None):
+        revoke_token(token=token, acting_user=acting_user)
 
 
 def authenticate_token(*, text: str, ip: str | None) -> tuple[ApiToken, Membership]:

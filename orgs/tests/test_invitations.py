@@ -10,8 +10,8 @@ from django.utils import timezone
 
 from orgs import scope
 from orgs.access import OrganizationSuspended, RoleTooSmall
-from orgs.models import Invitation, Membership, Organization, Role
-from orgs.services.accounts import create_user
+from orgs.errors import DomainError
+from orgs.models import Invitation, Membership, Organization, Role, User
 from orgs.services.invitations import (
     AlreadyMember,
     ForAnotherAddress,
@@ -29,32 +29,30 @@ from orgs.services.invitations import (
     resend_invitation,
     revoke_invitation,
 )
-from orgs.services.powers import EndsInThePast, EndsTooLate
-from tests.builders import make_device, make_member, make_org, membership_of, owner_of
+from orgs.services.memberships import change_membership, remove_member
+from orgs.services.powers import EndsInThePast, EndsTooLate, NotAMember
+from orgs.services.users import create_user
+from tests.builders import make_device, make_member, make_org, make_token, membership_of, owner_of
 from tests.threads import at_once
 
 pytestmark = pytest.mark.django_db
 
-ADDRESS = "ada@example.org"
-
-
-@pytest.fixture
-def org() -> Organization:
-    return make_org()
-
-
-@pytest.fixture
-def owner(org) -> Membership:
-    return membership_of(org, owner_of(org))
-
-
-@pytest.fixture
-def ada():
-    return create_user(email=ADDRESS, name="Ada")
+ADDRESS = "ada@example.org"  # Ada's
 
 
 def actions(org) -> list[str]:
     return [entry.action for entry in org.auditentrys.order_by("pk") if entry.action != "organization.founded"]
+
+
+def refusals(acting, invitation) -> list[type[Exception]]:
+    """What comes of each thing that one can do about invitations, when all of them are refused."""
+    with pytest.raises(DomainError) as inviting:
+        invite(acting_membership=acting, role=Role.VIEWER)
+    with pytest.raises(DomainError) as sending_again:
+        resend_invitation(invitation=invitation, acting_membership=acting)
+    with pytest.raises(DomainError) as taking_back:
+        revoke_invitation(invitation=invitation, acting_membership=acting)
+    return [inviting.type, sending_again.type, taking_back.type]
 
 
 def expire(invitation) -> None:
@@ -122,11 +120,19 @@ def test_a_mail_server_that_is_down_does_not_undo_the_invitation(
 @pytest.mark.parametrize(
     ("fields", "refusal", "sentence"),
     [
-        ({"email": "nobody"}, InvalidInvitation, "email: Enter a valid email address."),
+        ({"email": "nobody"}, InvalidInvitation, "Enter a valid email address."),
         ({"role": "owner"}, InvalidInvitation, "Nobody is invited as an owner."),
         ({"role": "king"}, InvalidInvitation, "must be admin, member or viewer"),
         ({"camera_ids": []}, InvalidInvitation, "Choose at least one camera"),
         ({"role": Role.ADMIN, "history_from": timezone.now()}, InvalidInvitation, "Admins see everything"),
+        (
+            {
+                "history_from": timezone.now() + timedelta(days=9),
+                "valid_until": timezone.now() + timedelta(days=8),
+            },
+            InvalidInvitation,
+            "would end before the first picture",
+        ),
         ({"valid_until": timezone.now() - timedelta(days=1)}, EndsInThePast, "still to come"),
     ],
 )
@@ -143,13 +149,38 @@ def test_an_admin_is_not_invited_to_some_cameras_only(owner):
 
 
 @pytest.mark.parametrize("role", [Role.MEMBER, Role.VIEWER])
-def test_only_admins_invite(org, role):
+def test_only_admins_invite(org, owner, role):
     small = membership_of(org, make_member(org, role))
-    with pytest.raises(RoleTooSmall):
-        invite(acting_membership=small, role=Role.VIEWER)
-    invitation, _ = invite(acting_membership=membership_of(org, owner_of(org)), role=Role.VIEWER)
-    with pytest.raises(RoleTooSmall):
-        resend_invitation(invitation=invitation, acting_membership=small)
+    invitation, _ = invite(acting_membership=owner, role=Role.VIEWER)
+    assert set(refusals(small, invitation)) == {RoleTooSmall}
+    assert [row.state for row in org.invitations.all()] == ["open"]
+
+
+@pytest.mark.parametrize(
+    ("end", "refusal"), [("removed", NotAMember), ("over", NotAMember), ("demoted", RoleTooSmall)]
+)
+def test_what_counts_is_who_one_is_now(org, owner, end, refusal):
+    """Their request was under way when they lost what they had."""
+    admin = membership_of(org, make_member(org, Role.ADMIN))
+    stale = org.memberships.select_related("org", "user").get(pk=admin.pk)
+    invitation, _ = invite(acting_membership=owner, role=Role.VIEWER)
+    if end == "removed":
+        remove_member(membership=admin, acting_membership=owner)
+    elif end == "over":
+        org.memberships.filter(pk=admin.pk).update(valid_until=timezone.now())
+    else:
+        change_membership(membership=admin, acting_membership=owner, role=Role.MEMBER)
+    assert set(refusals(stale, invitation)) == {refusal}
+    assert [row.state for row in org.invitations.all()] == ["open"]
+
+
+def test_another_organizations_invitation_is_not_there(owner):
+    other = make_org()
+    invitation, _ = invite(acting_membership=membership_of(other, owner_of(other)), role=Role.VIEWER)
+    for change in (resend_invitation, revoke_invitation):
+        with pytest.raises(InvitationUnknown):
+            change(invitation=invitation, acting_membership=owner)
+    assert [row.state for row in other.invitations.all()] == ["open"]
 
 
 def test_an_admin_invites_admins(org):
@@ -160,6 +191,7 @@ def test_an_admin_invites_admins(org):
 def test_nobody_lets_in_another_for_longer_than_they_stay(org):
     admin = membership_of(org, make_member(org, Role.ADMIN))
     admin.valid_until = timezone.now() + timedelta(days=2)
+    admin.save()
     for until in (None, admin.valid_until + timedelta(seconds=1)):
         with pytest.raises(EndsTooLate, match="Your own membership ends on"):
             invite(acting_membership=admin, role=Role.VIEWER, valid_until=until)
@@ -262,7 +294,7 @@ def test_a_token_that_is_none_is_unknown(owner, ada, token):
 def test_a_revoked_invitation_is_dead_and_stays_so(owner, ada):
     invitation, token = invite(acting_membership=owner, role=Role.MEMBER)
     for _ in range(2):
-        revoke_invitation(invitation=invitation, acting_user=owner.user)
+        revoke_invitation(invitation=invitation, acting_membership=owner)
     with pytest.raises(InvitationRevoked, match="taken back"):
         accept_invitation(token=token, user=ada)
     with pytest.raises(InvitationRevoked):
@@ -274,7 +306,7 @@ def test_an_accepted_invitation_is_not_revoked(owner, ada):
     invitation, token = invite(acting_membership=owner, role=Role.MEMBER)
     accept_invitation(token=token, user=ada)
     with pytest.raises(InvitationAccepted):
-        revoke_invitation(invitation=invitation, acting_user=owner.user)
+        revoke_invitation(invitation=invitation, acting_membership=owner)
     with pytest.raises(InvitationAccepted):
         resend_invitation(invitation=invitation, acting_membership=owner)
 
@@ -314,6 +346,7 @@ def test_nobody_sends_again_what_is_above_them(org, owner):
     invitation, _ = invite(acting_membership=owner, role=Role.ADMIN)
     admin = membership_of(org, make_member(org, Role.ADMIN))
     admin.valid_until = timezone.now() + timedelta(days=1)
+    admin.save()
     with pytest.raises(EndsTooLate):
         resend_invitation(invitation=invitation, acting_membership=admin)
     invitation.refresh_from_db()
@@ -340,6 +373,61 @@ def test_one_person_does_not_get_in_twice_by_two_links():
     assert org.invitations.filter(accepted_at=None).count() == 1
 
 
+@pytest.mark.django_db(transaction=True)
+def test_an_invitation_is_not_both_taken_back_and_accepted():
+    org = make_org()
+    owner, ada = membership_of(org, owner_of(org)), create_user(email=ADDRESS)
+    for _ in range(5):
+        invitation, token = invite(acting_membership=owner, role=Role.MEMBER)
+
+        def answer(number: int, invitation: Invitation = invitation, token: str = token) -> object:
+            if number == 0:
+                return revoke_invitation(invitation=invitation, acting_membership=owner)
+            return accept_invitation(token=token, user=ada)
+
+        answers = at_once(answer)
+        refused = [type(answer) for answer in answers if isinstance(answer, Exception)]
+        invitation.refresh_from_db()
+        is_in = org.memberships.filter(user=ada).delete()[0] == 1
+        assert (invitation.accepted_at is not None, invitation.revoked_at is not None) == (is_in, not is_in)
+        assert refused == [InvitationAccepted if is_in else InvitationRevoked]
+
+
 def test_every_way_to_be_closed_has_a_code_of_its_own():
     codes = {kind.code for kind in InvitationClosed.__subclasses__()}
     assert codes == {f"invitation_{word}" for word in ("accepted", "revoked", "replaced", "expired")}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"valid_until": timezone.now() + timedelta(hours=1)},
+        {"valid_until": timezone.now() - timedelta(hours=1)},
+        {"role": Role.VIEWER},
+    ],
+)
+def test_an_offer_ends_with_the_power_to_make_it(org, ada, change):
+    admin = membership_of(org, make_member(org, Role.ADMIN))
+    _, token = invite(acting_membership=admin, role=Role.ADMIN)
+    org.memberships.filter(pk=admin.pk).update(**change)
+    with pytest.raises(InvitationRevoked):
+        accept_invitation(token=token, user=ada)
+    assert not org.memberships.filter(user=ada).exists()
+
+
+def test_an_offer_of_a_closed_account_opens_nothing(org, ada):
+    user = make_member(org, Role.ADMIN)
+    _, token = invite(acting_membership=membership_of(org, user), role=Role.VIEWER)
+    User.objects.filter(pk=user.pk).update(is_active=False)
+    with pytest.raises(InvitationRevoked):
+        accept_invitation(token=token, user=ada)
+
+
+def test_a_renewed_membership_does_not_bring_old_tokens_back(org, owner):
+    member = membership_of(org, make_member(org))
+    token, _ = make_token(member)
+    org.memberships.filter(pk=member.pk).update(valid_until=timezone.now() - timedelta(hours=1))
+    _, text = invite(acting_membership=owner, role=Role.VIEWER)
+    accept_invitation(token=text, user=member.user)
+    token.refresh_from_db()
+    assert token.state == "revoked"

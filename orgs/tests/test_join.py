@@ -4,29 +4,14 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from orgs.models import Invitation, Membership, Organization, Role
-from orgs.services.accounts import create_user
+from orgs.models import Invitation, Role
 from orgs.services.invitations import accept_invitation, invite, resend_invitation, revoke_invitation
+from orgs.services.users import create_user
 from tests.builders import PASSWORD, logged_in, make_device, make_member, make_org, membership_of, owner_of
 
 pytestmark = pytest.mark.django_db
 
-ADDRESS = "ada@example.org"
-
-
-@pytest.fixture
-def org() -> Organization:
-    return make_org()
-
-
-@pytest.fixture
-def owner(org) -> Membership:
-    return membership_of(org, owner_of(org))
-
-
-@pytest.fixture
-def ada():
-    return create_user(email=ADDRESS, name="Ada", password=PASSWORD)
+ADDRESS = "ada@example.org"  # Ada's
 
 
 def test_a_stranger_sees_who_invites_to_what_and_where_to_go(org, owner):
@@ -57,7 +42,7 @@ def test_who_logs_in_comes_back_and_accepts(org, owner, ada):
     assert not org.memberships.filter(user=ada).exists()
     answer = client.post(f"/join/{token}", follow=True)
     assert answer.redirect_chain == [("/", 302)]
-    assert f"Welcome: you are member of {org} now." in answer.content.decode()
+    assert f"Welcome: you are a member of {org} now." in answer.content.decode()
     assert membership_of(org, ada).role == Role.MEMBER
 
 
@@ -88,7 +73,7 @@ def end(word: str, owner, invitation, token) -> None:
     if word == "expired":
         Invitation.unscoped.filter(pk=invitation.pk).update(expires_at=timezone.now())
     elif word == "revoked":
-        revoke_invitation(invitation=invitation, acting_user=owner.user)
+        revoke_invitation(invitation=invitation, acting_membership=owner)
     elif word == "replaced":
         resend_invitation(invitation=invitation, acting_membership=owner)
     else:
@@ -137,8 +122,12 @@ def test_an_invitation_of_another_address_says_whose_it_is(org, owner, ada):
 
 
 def test_a_member_is_told_that_nothing_is_left_to_do(org, owner):
-    _, token = invite(acting_membership=owner, role=Role.ADMIN)
+    _, by_link = invite(acting_membership=owner, role=Role.ADMIN)
+    _, by_mail = invite(acting_membership=owner, role=Role.ADMIN, email=ADDRESS)
     viewer = make_member(org, Role.VIEWER)
-    answer = logged_in(viewer).post(f"/join/{token}")
-    assert (answer.status_code, b"You are in already" in answer.content) == (409, True)
+    type(viewer).objects.filter(pk=viewer.pk).update(email=ADDRESS)
+    for token, is_for_others in [(by_link, True), (by_mail, False)]:
+        answer = logged_in(viewer).post(f"/join/{token}")
+        assert (answer.status_code, b"You are in already" in answer.content) == (409, True)
+        assert (b"stays open for somebody else" in answer.content) == is_for_others
     assert membership_of(org, viewer).role == Role.VIEWER

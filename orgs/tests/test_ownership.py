@@ -7,7 +7,7 @@ from django.core import mail
 from django.utils import timezone
 
 from orgs.access import RoleTooSmall
-from orgs.models import Membership, Organization, OwnershipTransfer, Role, User
+from orgs.models import Membership, OwnershipTransfer, Role, User
 from orgs.services.ownership import (
     AlreadyOwner,
     NotTheReceiver,
@@ -21,16 +21,6 @@ from tests.builders import make_member, make_org, membership_of, owner_of
 from tests.threads import at_once
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def org() -> Organization:
-    return make_org()
-
-
-@pytest.fixture
-def owner(org) -> Membership:
-    return membership_of(org, owner_of(org))
 
 
 @pytest.fixture

@@ -12,9 +12,12 @@ from orgs.admin.tokens import ApiTokenAdmin
 from orgs.models import ApiToken, AuditEntry, Membership, Role
 from orgs.networks import as_networks, is_within
 from orgs.services.logins import log_in
+from orgs.services.memberships import remove_member
+from orgs.services.powers import NotAMember
 from orgs.services.tokens import InvalidToken, create_token, revoke_token
 from tests.builders import PASSWORD, make_member, make_org, make_token, owner_of
 from tests.problems import refused
+from tests.threads import at_once
 
 pytestmark = pytest.mark.django_db
 
@@ -27,11 +30,6 @@ def send(method: str, path: str, bearer: str, body: object = None):
     return getattr(Client(), method)(
         path, json.dumps(body), content_type="application/json", headers={"authorization": f"Bearer {bearer}"}
     )
-
-
-@pytest.fixture
-def org():
-    return make_org()
 
 
 @pytest.fixture
@@ -215,10 +213,43 @@ def test_what_is_wrong_about_a_token_is_refused_and_never_without_limits(org, ac
     assert not org.apitokens.exists()
 
 
-@pytest.mark.parametrize("wrong", [{"expires_at": timezone.now()}, {"daily_quota": 0}, {"networks": ["x"]}])
+@pytest.mark.parametrize(
+    "wrong", [{"expires_at": timezone.now()}, {"daily_quota": 0}, {"daily_quota": 2**31}, {"networks": ["x"]}]
+)
 def test_the_service_refuses_the_same(membership, wrong):
     with pytest.raises(InvalidToken):
         create_token(membership=membership, name="Report", **wrong)
+
+
+@pytest.mark.parametrize("end", ["removed", "over"])
+def test_who_is_no_member_any_more_makes_none(org, membership, end):
+    """Their request was under way when the membership ended."""
+    stale = org.memberships.get(user=make_member(org))
+    if end == "removed":
+        remove_member(membership=stale, acting_membership=membership)
+        Membership.unscoped.create(org=org, user=stale.user, role=Role.MEMBER)  # invited again, by another row
+    else:
+        org.memberships.filter(pk=stale.pk).update(valid_until=timezone.now())
+    with pytest.raises(NotAMember):
+        create_token(membership=stale, name="Left behind")
+    assert not org.apitokens.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_no_token_made_while_a_membership_ends_outlives_it():
+    org = make_org()
+    owner = org.memberships.get()
+    for _ in range(5):
+        leaving = org.memberships.get(user=make_member(org))
+
+        def answer(number: int, leaving: Membership = leaving) -> object:
+            if number == 0:
+                return remove_member(membership=leaving, acting_membership=owner)
+            return create_token(membership=leaving, name="Left behind")
+
+        refusals = [type(answer) for answer in at_once(answer) if isinstance(answer, Exception)]
+        assert refusals in ([], [NotAMember])
+        assert not org.apitokens.filter(revoked_at=None).exists()
 
 
 def test_no_token_makes_or_changes_tokens(org, membership):
@@ -288,3 +319,17 @@ def test_the_admin_offers_no_field_of_a_token_to_change(rf):
     admin = ApiTokenAdmin(ApiToken, None)
     assert admin.has_change_permission(request) is False
     assert admin.has_add_permission(request) is False
+
+
+def test_a_token_tells_of_no_other_organization_and_a_login_of_all():
+    here, elsewhere = make_org("Here"), make_org("Elsewhere")
+    user = owner_of(here)
+    Membership.unscoped.create(org=elsewhere, user=user, role=Role.VIEWER)
+    _, text = create_token(membership=here.memberships.get(), name="T")
+    login = log_in(email=user.email, password=PASSWORD)
+
+    def names(shown: str) -> list[str]:
+        answer = Client().get("/v1/orgs", headers={"Authorization": f"Bearer {shown}"})
+        return [org["name"] for org in answer.json()["organizations"]]
+
+    assert (names(text), names(login.access)) == ([here.name], [here.name, elsewhere.name])

@@ -4,6 +4,7 @@ from rest_framework import serializers
 
 from orgs.api.serializers.base import In
 from orgs.models import Invitation, Membership, Role, User
+from orgs.models.organizations import LONGEST_RETENTION_DAYS
 from orgs.services.invitations import OPEN_FOR, OPEN_FOR_AT_MOST
 
 
@@ -29,7 +30,9 @@ class SettingsIn(In):
     name = serializers.CharField(required=False, max_length=200)
     slug = serializers.CharField(required=False, max_length=60)
     time_zone = serializers.CharField(required=False, max_length=64)
-    retention_days = serializers.IntegerField(required=False, allow_null=True, min_value=1, max_value=36_500)
+    retention_days = serializers.IntegerField(
+        required=False, allow_null=True, min_value=1, max_value=LONGEST_RETENTION_DAYS
+    )
 
 
 class LimitsIn(In):

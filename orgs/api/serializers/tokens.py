@@ -4,6 +4,7 @@ from rest_framework import serializers
 
 from orgs.api.serializers.base import In
 from orgs.models import ApiToken
+from orgs.models.tokens import LARGEST_QUOTA
 from orgs.networks import MOST_NETWORKS
 
 
@@ -14,7 +15,7 @@ class TokenIn(In):
     networks = serializers.ListField(
         child=serializers.CharField(max_length=60), required=False, max_length=MOST_NETWORKS
     )
-    daily_quota = serializers.IntegerField(required=False, allow_null=True, min_value=1, max_value=2**31 - 1)
+    daily_quota = serializers.IntegerField(required=False, allow_null=True, min_value=1, max_value=LARGEST_QUOTA)
 
 
 class TokenNameIn(In):
