@@ -2,7 +2,6 @@
 
 from datetime import datetime, timedelta
 
-from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils import timezone
 
@@ -13,6 +12,7 @@ from orgs.errors import Invalid, LimitReached, NotAuthenticated
 from orgs.keys import make_key, matches, prefix_of
 from orgs.models import Organization, User
 from orgs.ratelimits import count_unknown_secret
+from orgs.services.validation import validate
 
 # A camera's sightings are written at most this often, so that presence costs next to nothing.
 SIGHTING_INTERVAL = timedelta(minutes=1)
@@ -54,7 +54,7 @@ def add_device(*, org: Organization, name: str, acting_user: User | None) -> tup
             "ask whoever runs this Visant for one."
         )
     device = Device(org=org, name=name.strip())
-    _validate(device)
+    validate(device, InvalidDevice)
     device.save(force_insert=True)
     DeviceStatus.unscoped.create(device=device, org=org)
     record("camera.added", org=org, actor=acting_user, target=device, after={"name": device.name}, device=device)
@@ -67,7 +67,7 @@ def rename_device(*, device: Device, name: str, acting_user: User | None) -> Non
     Organization.objects.select_for_update().get(pk=device.org_id)
     row = Device.unscoped.get(pk=device.pk)
     before, row.name = row.name, name.strip()
-    _validate(row)
+    validate(row, InvalidDevice)
     row.save(update_fields=["name"])
     device.name = row.name
     record(
@@ -92,18 +92,20 @@ def issue_key(
     """Make one more key for the camera. Its text is returned this once and kept nowhere.
 
     Beyond ``daily_quota`` requests a day pictures are still taken in and kept, but not judged.
+    Raises :class:`InvalidQuota`.
     """
-    if daily_quota is not None and daily_quota < 1:
-        raise InvalidQuota("A key needs at least one request a day.")
     new = make_key("dev")
-    key = device.keys.create(
+    key = DeviceKey(
         org_id=device.org_id,
+        device=device,
         prefix=new.prefix,
         digest=new.digest,
         pepper_id=new.pepper_id,
         expires_at=expires_at,
         daily_quota=daily_quota,
     )
+    validate(key, InvalidQuota)
+    key.save(force_insert=True)
     after = {"expires_at": expires_at, "daily_quota": daily_quota}
     record("key.issued", org=device.org_id, actor=acting_user, target=key, after=after, device=device)
     return key, new.text
@@ -140,7 +142,7 @@ def authenticate_device(*, text: str, ip: str | None) -> DeviceKey:
     return key
 
 
-def why_not_judged(key: DeviceKey) -> str:
+def why_over_quota(key: DeviceKey) -> str:
     """Return the sentence why pictures that come with this key today are only kept, or "" when they are judged."""
     if not metering.is_over_quota(key):
         return ""
@@ -163,10 +165,3 @@ def _note_sighting(key: DeviceKey, *, at: datetime, ip: str | None) -> None:
     unchanged = DeviceKey.unscoped.filter(pk=key.pk, last_used_at=key.last_used_at)
     if unchanged.update(last_used_at=at, last_used_from=ip):
         DeviceStatus.unscoped.filter(device_id=key.device_id).update(last_seen_at=at, last_seen_from=ip)
-
-
-def _validate(device: Device) -> None:
-    try:
-        device.full_clean()
-    except ValidationError as error:
-        raise InvalidDevice(" ".join(error.messages)) from error

@@ -6,17 +6,19 @@ from functools import wraps
 from typing import Concatenate, ParamSpec
 
 from allauth.account.models import EmailAddress
-from django.http import HttpRequest, HttpResponseBase
-from django.shortcuts import render
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import redirect, render
 from django.utils import timezone
 
 from orgs import scope
 from orgs.errors import NotAllowed, NotThere
-from orgs.models import AccessKeyQuerySet, Invitation, Membership, MembershipQuerySet, Role, User
+from orgs.models import AccessKeyQuerySet, Invitation, Membership, MembershipQuerySet, Organization, Role, User
 
 P = ParamSpec("P")
 # Where the session keeps the organization its person chose to look at.
 CHOSEN = "organization"
+SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 
 
 class OrganizationSuspended(NotAllowed):
@@ -87,10 +89,15 @@ def tokens_of(membership: Membership) -> AccessKeyQuerySet:
 
 def refuse_smaller(membership: Membership, smallest: Role) -> None:
     """Refuse who acts for a suspended organization, or by a role that does not cover ``smallest``."""
-    if membership.org.suspended_at is not None:
-        raise OrganizationSuspended("This organization is suspended. Its operator can say why.")
+    refuse_suspended(membership.org)
     if not Role(membership.role).covers(smallest):
         raise RoleTooSmall(f"This needs the role {smallest}.")
+
+
+def refuse_suspended(org: Organization) -> None:
+    """Raise :class:`OrganizationSuspended` while the operator does not let the organization be used."""
+    if org.suspended_at is not None:
+        raise OrganizationSuspended("This organization is suspended. Its operator can say why.")
 
 
 def requires(
@@ -98,6 +105,7 @@ def requires(
 ) -> Callable[[MemberView[P]], Callable[Concatenate[HttpRequest, P], HttpResponseBase]]:
     """Let in members with at least the role ``smallest``; the page is shown in the organization's time zone.
 
+    A change is refused to who has lost the organization they chose: it would be made in another one.
     A person without any organization, or whose organization is suspended, sees a page that says so; too small a
     role is a 403. Inside the view the database shows rows of this organization only.
     """
@@ -106,11 +114,17 @@ def requires(
         @wraps(view)
         def guarded(request: MemberRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
             request.memberships = list_memberships(request.user)
-            membership = choose(request.memberships, chosen_organization(request))
+            chosen = chosen_organization(request)
+            membership = choose(request.memberships, chosen)
             if membership is None:
                 invitations = list_invitations(request.user)
                 return render(request, "orgs/no_organization.html", {"invitations": invitations}, status=403)
             request.membership = membership
+            if request.method not in SAFE_METHODS and chosen not in (None, membership.org_id):
+                return _to_another(request)
+            if chosen is None and len(request.memberships) > 1:
+                # What is being looked at is a choice, too: a form of it must not land elsewhere when it ends.
+                request.session[CHOSEN] = str(membership.org_id)
             if membership.org.suspended_at is not None:
                 return render(request, "orgs/suspended.html", status=403)  # from there one can go to another
             refuse_smaller(membership, smallest)
@@ -120,9 +134,20 @@ def requires(
                 return response
 
         guarded.smallest_role = smallest  # type: ignore[attr-defined] # what `manage.py permissions` reads
-        return guarded  # type: ignore[return-value]
+        return guarded  # type: ignore[return-value] # what comes in is a plain request, what goes on a member's
 
     return decorate
+
+
+def _to_another(request: MemberRequest) -> HttpResponse:
+    """Do nothing for who sends a form of an organization that let them out since; they see another one now."""
+    del request.session[CHOSEN]
+    messages.warning(
+        request,
+        "You are not a member of the organization you were looking at any more, so nothing was done. "
+        f"Now you look at {request.membership.org}.",
+    )
+    return redirect("timeline")
 
 
 def chosen_organization(request: HttpRequest) -> uuid.UUID | None:

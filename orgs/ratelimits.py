@@ -5,6 +5,7 @@ caller's address, one that ends on ``_account`` by whom the caller claims to be.
 """
 
 import ipaddress
+import uuid
 
 from django.conf import settings
 from django_ratelimit.core import get_usage
@@ -44,6 +45,13 @@ def count_unknown_secret(named: str | None) -> None:
     count_by_address("secret_address")
     if named:
         count("secret_account", named)
+
+
+def count_invitation_mail(org_id: uuid.UUID, email: str) -> None:
+    """Count an invitation that is to be mailed; of one without an address nothing is sent."""
+    if email:
+        count("invitation_mail_recipient", f"{org_id} {email}")
+        count("invitation_mail_organization", org_id)
 
 
 def _neighbourhood(ip: str) -> str:

@@ -11,14 +11,17 @@ from orgs import origin
 
 GONE = "…"
 # Between the parts of a URL, also of one that stands escaped in another's query.
-_SLASH = r"(?:/|%2[fF])"
-_REST = r"[^\s/?#&\"'<>%]+"
+_SLASH = r"(?:/|%(?:25)*2[fF])"
+# One part of a path, its letters perhaps escaped: %41; not what follows it: a slash, a query.
+_REST = r"(?:[^\s/?#&\"'<>%]|%(?!(?:25)*(?:2[fF]|3[fF]|26|23)))+"
 _SECRETS: list[tuple[re.Pattern[str], str]] = [
     # our keys: kind and prefix may stay, they find the row
     (re.compile(r"\bvis_([a-z]+)_([0-9A-Za-z]{10})_?[0-9A-Za-z]*"), rf"vis_\1_\2_{GONE}"),
     (re.compile(r"\bvis_([a-z]+)_[0-9A-Za-z]+(?!\w*…)"), rf"vis_\1_{GONE}"),
     # JWTs
     (re.compile(r"\beyJ[\w-]{8,}(?:\.[\w-]*)*"), f"eyJ{GONE}"),
+    # activation codes, however they are typed
+    (re.compile(r"\b(?:(?i:visant(?:-?[0-9a-z]{4}){3})|VISANT(?:[ +][0-9A-Z]{4}){3})\b"), f"VISANT-{GONE}"),
     # headers: Authorization, X-API-Key, cookies
     (re.compile(r"(?i)\b(bearer|basic)\s+[\w+/=.~-]{8,}"), rf"\1 {GONE}"),
     (
@@ -28,14 +31,16 @@ _SECRETS: list[tuple[re.Pattern[str], str]] = [
     (re.compile(r"(?i)\b((?:__Host-)?(?:sessionid|csrftoken))(=|['\"]?:\s*['\"]?)[\w-]+"), rf"\1\2{GONE}"),
     # links that are a key by themselves
     (
-        re.compile(rf"({_SLASH}(?:join|s|password{_SLASH}new|email{_SLASH}verify|share-links){_SLASH}){_REST}"),
+        re.compile(
+            rf"(?i)({_SLASH}(?:join|s|password{_SLASH}new|email{_SLASH}verify|share-links){_SLASH}+){_REST}"
+        ),
         rf"\1{GONE}",
     ),
     # fields of queries, forms and JSON
     (
         re.compile(
-            r"(?i)((?:^|[?&;\s{(,'\"])(?:api_?key|key|token|access|refresh|secret|code|(?:old_?|new_?)?password\d?)"
-            r"(?:=|['\"]\s*:\s*))(?:'[^']*'|\"[^\"]*\"|[^&\s,}]+)"
+            r"(?i)((?:^|[?&;\s{(,'\"])(?:api_?key|key|token|csrfmiddlewaretoken|access|refresh|secret|invitation"
+            r"|code|otp|(?:old_?|new_?|current_?)?password\d?)(?:=|['\"]\s*:\s*))(?:'[^']*'|\"[^\"]*\"|[^&\s,}]+)"
         ),
         rf"\1{GONE}",
     ),

@@ -3,40 +3,60 @@
 """
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
+from allauth.account.internal.stagekit import LOGIN_SESSION_KEY
 from django.http import HttpRequest, HttpResponse
 
 from orgs.errors import TooManyRequests
 from orgs.ratelimits import count, count_by_address
 from visant.errors import error_page, problem_response
 
-LOGIN = ("login_address", "login_account")
-SIGNUP = ("signup_address", "signup_account")
-RESET = ("reset_address", "reset_account")
-# By the names of URLs: the limits that a POST counts for, before the view looks at anything; so a right guess
-# beyond the limit is not told from a wrong one.
-TRIED = {
-    "account_login": LOGIN,
-    "mfa_authenticate": LOGIN,
-    "account_signup": SIGNUP,
-    "account_reset_password": RESET,
-    "account_reset_password_from_key": RESET,
-    "auth-login": LOGIN,
-    "auth-signup": SIGNUP,
-    "auth-forgot-password": RESET,
-    "auth-reset-password": RESET,
-    "auth-change-password": LOGIN,
-    "join": ("invitation_account",),
+Account = Callable[[HttpRequest, Mapping[str, Any]], object]
+
+
+def _sent(name: str) -> Account:
+    """The one field of a form that the page's view reads the account from."""
+    return lambda request, _: request.POST.get(name)
+
+
+def _sent_as_json(name: str) -> Account:
+    """The same of a door of the API; whatever the body calls itself, it is read as the view would."""
+    return lambda request, _: _json_object(request.body).get(name)
+
+
+def _person(request: HttpRequest, _: Mapping[str, Any]) -> object:
+    return str(request.user.pk or "")
+
+
+def _asked_for_code(request: HttpRequest, _: Mapping[str, Any]) -> object:
+    """Who has given a right password and is to give a code, as django-allauth keeps it in the session."""
+    login = request.session.get(LOGIN_SESSION_KEY)
+    return login.get("user_pk") if isinstance(login, dict) else ""
+
+
+# By the names of URLs: what a POST counts as, before the view looks at anything; so a right guess beyond the limit
+# is not told from a wrong one. Each door has one place that names the account, the one its view goes by: with two,
+# a stranger fills the other with something new each time. None: only the service knows the account, and counts it.
+TRIED: dict[str, tuple[str, Account | None]] = {
+    "account_login": ("login", _sent("login")),
+    "mfa_authenticate": ("login", _asked_for_code),
+    "account_signup": ("signup", _sent("email")),
+    "account_reset_password": ("reset", _sent("email")),
+    "account_reset_password_from_key": ("reset", lambda _, kwargs: kwargs["uidb36"]),
+    "auth-login": ("login", _sent_as_json("email")),
+    "auth-signup": ("signup", _sent_as_json("email")),
+    "auth-forgot-password": ("reset", _sent_as_json("email")),
+    "auth-reset-password": ("reset", None),
+    "auth-change-password": ("login", None),
 }
+# The same of doors where only the account counts: a good link opens, whatever others try from the same address.
+ACCEPTED: dict[str, tuple[str, Account]] = {"join": ("invitation", _person)}
 # Doors behind a link or a token that is a key by itself: the status that says it is none, and the limit that
 # counts it. Beyond it, 429 is answered instead. A link that has expired has another status and says so however
 # often it is opened, and a good one always opens, whatever others try from the same address.
 GUESSED = {"join": (404, "invitation_address"), "auth-refresh": (401, "secret_address")}
-# What a login, a sign-up or a reset may call the account it is about.
-ACCOUNT_FIELDS = ("email", "login", "username", "uidb36")
-RETRY_AFTER_SECONDS = 60
 
 
 class RateLimitMiddleware:
@@ -47,19 +67,34 @@ class RateLimitMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         response = self.get_response(request)
-        if response.status_code == 429 and "Retry-After" not in response:  # as of a library's own limits
-            sentence = "Too often; try again in a minute."
-            return _refuse(request, TooManyRequests(sentence, retry_after=RETRY_AFTER_SECONDS))
         status, limit = GUESSED.get(_name_of(request), (0, ""))
         if response.status_code == status:
-            return _refuse_beyond(request, [limit]) or response
+            try:
+                count_by_address(limit)
+            except TooManyRequests as refusal:
+                return _refuse(request, refusal)
         return response
 
     def process_view(
         self, request: HttpRequest, view: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> HttpResponse | None:
-        limits = TRIED.get(_name_of(request), ()) if request.method == "POST" else ()
-        return _refuse_beyond(request, limits, account=_account_of(request, kwargs) if limits else "")
+        if request.method != "POST":
+            return None
+        try:
+            _count_try(request, kwargs)
+        except TooManyRequests as refusal:
+            return _refuse(request, refusal)
+        return None
+
+
+def _count_try(request: HttpRequest, kwargs: Mapping[str, Any]) -> None:
+    name = _name_of(request)
+    kind, account = TRIED.get(name) or ACCEPTED.get(name) or ("", None)
+    if name in TRIED:
+        count_by_address(f"{kind}_address")
+    claimed = _in_one_spelling(account(request, kwargs)) if account else ""
+    if claimed:
+        count(f"{kind}_account", claimed)
 
 
 def _name_of(request: HttpRequest) -> str:
@@ -67,36 +102,17 @@ def _name_of(request: HttpRequest) -> str:
     return (match.url_name or "") if match else ""
 
 
-def _account_of(request: HttpRequest, kwargs: Mapping[str, Any]) -> str:
-    """The account the caller is or claims to be, in one spelling; empty if none is named."""
-    if request.user.is_authenticated:
-        return str(request.user.pk)
-    fields: Mapping[str, Any] = {**request.POST.dict(), **kwargs}
-    if request.content_type == "application/json":
-        fields = _json_object(request.body)
-    named = (fields.get(name) for name in ACCOUNT_FIELDS)
-    return next((text.strip().lower() for text in named if isinstance(text, str) and text.strip()), "")
+def _in_one_spelling(account: object) -> str:
+    """As the login takes it: no spaces around, either case. To capitals and back, as a database compares."""
+    return account.strip().upper().lower() if isinstance(account, str) else ""
 
 
 def _json_object(body: bytes) -> Mapping[str, Any]:
     try:
-        value = json.loads(body)
+        value = json.loads(body.decode())
     except (ValueError, RecursionError):
         return {}
     return value if isinstance(value, dict) else {}
-
-
-def _refuse_beyond(request: HttpRequest, limits: Sequence[str], account: str = "") -> HttpResponse | None:
-    """Count one try for each of ``limits``; return the answer if that was one too many."""
-    try:
-        for limit in limits:
-            if limit.endswith("_address"):
-                count_by_address(limit)
-            elif account:
-                count(limit, account)
-    except TooManyRequests as refusal:
-        return _refuse(request, refusal)
-    return None
 
 
 def _refuse(request: HttpRequest, refusal: TooManyRequests) -> HttpResponse:

@@ -15,6 +15,7 @@ from devices.access import devices_of
 from devices.api.authentication import DeviceKeyAuthentication, DeviceOrPersonAuthentication
 from devices.api.serializers import DeviceOut
 from devices.models import Device, DeviceKey
+from orgs.access import refuse_suspended
 from orgs.api.views import IsMember, MemberAPIView
 from orgs.errors import NotAllowed, NotThere
 from orgs.metering import refuse_over_quota
@@ -29,12 +30,12 @@ class OnlyDevices(NotAllowed):
 
 
 class IsDevice(BasePermission):
-    """A camera whose key is not over its daily quota."""
+    """A camera whose key is not over its daily quota, and whose organization is not suspended."""
 
     def has_permission(self, request: Request, view: APIView) -> bool:
         if not _is_device(request):
             return False
-        refuse_over_quota(cast(DeviceKey, request.auth))
+        _refuse_reading(request)
         return True
 
 
@@ -45,7 +46,7 @@ class IsDeviceOrMember(IsMember):
         door = cast(DeviceOrMemberAPIView, view)
         if _is_device(request):
             if request.method not in door.methods_beyond_quota:
-                refuse_over_quota(cast(DeviceKey, request.auth))
+                _refuse_reading(request)
             return True
         if request.method in door.device_methods:
             raise OnlyDevices("Only a camera may do this, with its key.")
@@ -70,7 +71,8 @@ class DeviceAPIView(APIView):
 class DeviceOrMemberAPIView(MemberAPIView):
     """The caller is a camera (``self.device``), or else a member (``self.device`` is None).
 
-    ``device_methods`` are the camera's alone; ``methods_beyond_quota`` are done even beyond its key's quota.
+    ``device_methods`` are the camera's alone; ``methods_beyond_quota`` are done even beyond its key's quota,
+    and in a suspended organization.
     """
 
     authentication_classes = [DeviceOrPersonAuthentication]
@@ -84,6 +86,13 @@ class DeviceOrMemberAPIView(MemberAPIView):
     @property
     def device(self) -> Device | None:
         return cast(Device, self.request.user) if _is_device(self.request) else None
+
+
+def _refuse_reading(request: Request) -> None:
+    """For what a camera does besides handing in pictures. An upload never loads its organization's row."""
+    key = cast(DeviceKey, request.auth)
+    refuse_suspended(key.device.org)
+    refuse_over_quota(key)
 
 
 def _is_device(request: Request) -> bool:

@@ -28,6 +28,7 @@ from orgs import scope
 from orgs.access import OrganizationNotThere, find_membership, get_membership, memberships_of
 from orgs.errors import Invalid, NotAllowed, NotAuthenticated
 from orgs.models import Membership, User
+from orgs.ratelimits import count
 from orgs.services.accounts import (
     change_password,
     check_second_factor,
@@ -38,6 +39,7 @@ from orgs.services.accounts import (
 from orgs.services.addresses import vouch_for_address
 from orgs.services.invitations import accept_invitation
 from orgs.services.tokens import MembershipEnded
+from orgs.services.users import find_user
 
 # The claim of both tokens that names the organization they are for; it is missing for who belongs to none.
 ORGANIZATION_CLAIM = "org"
@@ -105,8 +107,8 @@ def log_in(*, email: str, password: str, otp: str = "", organization: str = "") 
     """Let in who knows the password, and the second factor if they have one.
 
     ``organization`` is an id or a slug; without it, the tokens are for the one whose member they are longest.
-    Raises :class:`LoginRefused`, :class:`OtpRequired`, :class:`OtpInvalid`, :class:`EmailNotVerified` or
-    :class:`OrganizationNotThere`.
+    Raises :class:`LoginRefused`, :class:`OtpRequired`, :class:`OtpInvalid`, :class:`EmailNotVerified`,
+    :class:`OrganizationNotThere` or, with codes tried too often, ``TooManyRequests``.
     """
     user = _person_of(email, password)
     vouch_for_address(user=user)
@@ -157,8 +159,9 @@ def log_out(*, refresh: str) -> None:
 def change_own_password(*, user: User, membership: Membership | None, present: str, new: str) -> Login:
     """Change the password of a person who is in, and return new tokens: all others end.
 
-    Raises :class:`WrongPassword` and ``WeakPassword``.
+    Raises :class:`WrongPassword`, ``WeakPassword`` and, tried too often, ``TooManyRequests``.
     """
+    count("login_account", user.pk.hex)
     if not user.check_password(present):
         raise WrongPassword("This is not your present password.")
     with transaction.atomic():
@@ -170,18 +173,23 @@ def change_own_password(*, user: User, membership: Membership | None, present: s
 def choose_password(*, key: str, password: str) -> User:
     """Set a new password by the ``key`` of the link that was mailed to who forgot theirs. It opens once.
 
-    Raises :class:`ResetKeyInvalid` and ``WeakPassword``.
+    Raises :class:`ResetKeyInvalid`, ``WeakPassword`` and, tried too often for one account, ``TooManyRequests``.
     """
     named, _, token = key.partition("-")
     try:
-        found = User.objects.select_for_update(no_key=True).filter(pk=uuid.UUID(named), is_active=True)
+        pk = uuid.UUID(named)
     except ValueError:
-        found = User.objects.none()
-    user = found.first()
+        raise _wrong_reset_key() from None
+    count("reset_account", pk.hex)  # as the page's link names the account
+    user = User.objects.select_for_update(no_key=True).filter(pk=pk, is_active=True).first()
     if user is None or not default_token_generator.check_token(user, token):
-        raise ResetKeyInvalid("This link is not right, was used already, or is too old.")
+        raise _wrong_reset_key()
     reset_password(user=user, password=password)
     return user
+
+
+def _wrong_reset_key() -> ResetKeyInvalid:
+    return ResetKeyInvalid("This link is not right, was used already, or is too old.")
 
 
 def forget_expired_logins() -> None:
@@ -204,7 +212,7 @@ def _may_enter(user: User) -> bool:
 
 def _person_of(email: str, password: str) -> User:
     """It takes as long to refuse an address that nobody has as a password that is wrong."""
-    user = User.objects.filter(email=email.strip().lower()).first()
+    user = find_user(email=email)
     if user is None:
         make_password(password)
     elif user.check_password(password) and user.is_active:
@@ -218,6 +226,7 @@ def _check_otp(user: User, otp: str) -> None:
         return
     if not otp:
         raise OtpRequired("This login needs a code of your authenticator app, or a recovery code, as otp.")
+    count("login_account", user.pk.hex)
     if not check_second_factor(user, otp):
         raise OtpInvalid("This code is wrong, or was used already.")
 
@@ -269,7 +278,7 @@ def _renew(token: _RefreshToken, organization: str) -> Login:
     if used is not None:
         if timezone.now() - used.blacklisted_at > DOUBT:
             raise _Copied
-        raise RefreshTokenInvalid("This refresh token was used already.")
+        raise RefreshTokenInvalid("This refresh token was used already, or its login has ended.")
     membership = _still_member(user, token.get(ORGANIZATION_CLAIM))
     if organization or membership is None:
         membership = _chosen(user, organization)

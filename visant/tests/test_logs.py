@@ -4,6 +4,7 @@ import base64
 import io
 import logging
 import logging.config
+import time
 
 import pytest
 from django.conf import settings as django_settings
@@ -104,7 +105,7 @@ def test_whole_requests_with_real_secrets_leave_none_in_the_log(log):
         "/v1/auth/refresh", {"refresh": secrets["the refresh token"][:-1]}, content_type="application/json"
     )
     client.post("/login", {"login": owner.email, "password": PASSWORD})
-    revoke_invitation(invitation=invitation, acting_user=owner)
+    revoke_invitation(invitation=invitation, acting_membership=membership)
     for token in (secrets["the invitation"], f"{secrets['the invitation']}/more", f"{secrets['the invitation']}x"):
         client.get(f"/join/{token}")
         client.get(f"/s/{token}?key={token}")
@@ -174,6 +175,17 @@ def test_no_logger_has_a_way_past_the_formatter(log):
         ("/account/email/verify/MQ:abc:def", "/account/email/verify/…"),
         ("sessionid=abcdef123456; x", "sessionid=…; x"),
         ("postgres://visant:pass@db:5432/visant", "postgres://visant:…@db:5432/visant"),
+        ('{"current_password": "open sesame", "otp": "123456"}', '{"current_password": …, "otp": …}'),
+        ("POST invitation=AbCdEf csrfmiddlewaretoken=abc", "POST invitation=… csrfmiddlewaretoken=…"),
+        ("redeemed VISANT-2345-ABCD-WXYZ twice", "redeemed VISANT-… twice"),
+        ("visant2345abcdwxyz", "VISANT-…"),
+        ("VISANT 2345 ABCD WXYZ", "VISANT-…"),
+        ("Not Found: /join/%41bC-d", "Not Found: /join/…"),
+        ("/JOIN/AbC", "/JOIN/…"),
+        ("//join//AbC", "//join//…"),
+        ("/login?next=%252Fjoin%252F%2541bC%253Fx", "/login?next=%252Fjoin%252F…%253Fx"),
+        ("Visant must have been here", "Visant must have been here"),
+        ("the invitation was accepted", "the invitation was accepted"),
         ("GET /cameras/019a/keys 200", "GET /cameras/019a/keys 200"),
         (
             "Judged 0192 as normal by scene 1: exactly as usual",
@@ -183,3 +195,18 @@ def test_no_logger_has_a_way_past_the_formatter(log):
 )
 def test_what_opens_something_is_taken_out_and_the_rest_stays(text, left):
     assert redacted(text) == left
+
+
+PIECES = [
+    *("/s/", "/s//", "/s", "//", "/join/%", "%2f", "%25", "%2525", "/join/%25", "VISANT-", "visantabcd", "abcd-"),
+    *('"otp":"', "invitation=", " otp", ",key'", "vis_a_b_", "eyJ", "bearer ", "cookie ", "a://b:", '" : '),
+]
+
+
+@pytest.mark.parametrize("piece", PIECES)
+def test_a_long_line_costs_little_more_than_a_short_one(piece):
+    """Nobody keeps a process busy by what it is to log: 200,000 characters, quadratic, would take minutes."""
+    text = piece * (200_000 // len(piece))
+    began = time.process_time()
+    redacted(text)
+    assert time.process_time() - began < 2

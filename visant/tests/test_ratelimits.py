@@ -1,8 +1,10 @@
 """Doors that are tried too often say so, with the time after which they open again, and never to the wrong one."""
 
+import json
 import threading
 
 import pytest
+from allauth.mfa.totp.internal.auth import TOTP, generate_totp_secret
 from django.core.cache import cache
 from django.test import Client
 
@@ -14,6 +16,7 @@ from orgs.keys import make_key
 from orgs.models import Role, User
 from orgs.ratelimits import count, count_by_address
 from orgs.services.invitations import invite, revoke_invitation
+from orgs.services.tokens import create_token
 from tests.builders import PASSWORD, logged_in, make_device, make_jpeg, make_member, make_org, owner_of
 from tests.problems import refused
 
@@ -87,6 +90,103 @@ def test_the_page_and_the_api_count_together(limits):
     assert refused(answer) == (429, "too_many_requests", True, True)
 
 
+@pytest.mark.parametrize("name", ["email", "username", "uidb36"])
+def test_a_field_that_the_login_does_not_read_names_no_other_account(limits, name):
+    limits(login_account="2/h")
+    email = owner_of(make_org()).email
+    tries = [
+        send("/login", {"login": email, "password": "wrong", name: f"other{n}@example.org"}, f"192.0.2.{n}")
+        for n in range(3)
+    ]
+    assert [answer.status_code for answer in tries] == [200, 200, 429]
+
+
+def test_a_session_of_ones_own_is_no_way_around_another_account_s_limit(limits):
+    limits(login_account="2/h")
+    body = {"email": owner_of(make_org()).email, "password": "wrong"}
+    answers = [
+        logged_in(make_member(make_org())).post("/v1/auth/login", body, content_type="application/json")
+        for _ in range(3)
+    ]
+    assert [answer.status_code for answer in answers] == [401, 401, 429]
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "application/*",
+        "*/*",
+        "application/json; charset=utf-7",
+        "application/json; charset=utf-16",
+        "text/plain",
+        "application/x-www-form-urlencoded",
+    ],
+)
+def test_a_body_that_calls_itself_something_else_is_not_read_and_counts(limits, kind):
+    limits(login_account="2/h")
+    email = owner_of(make_org()).email
+    body = json.dumps({"email": email, "password": PASSWORD}).encode()
+    answers = [Client().generic("POST", "/v1/auth/login", body, content_type=kind) for _ in range(2)]
+    assert [refused(answer)[:2] for answer in answers] == [(415, "unsupported_media_type")] * 2
+    assert log_in_by_api(email, PASSWORD).status_code == 429
+
+
+@pytest.mark.parametrize("kind", ["application/json", "Application/JSON", 'application/json; charset="UTF-8"'])
+def test_json_by_its_own_name_is_read(limits, kind):
+    body = json.dumps({"email": owner_of(make_org()).email, "password": PASSWORD})
+    assert send("/v1/auth/login", body, content_type=kind).status_code == 200
+
+
+def test_one_account_has_one_limit_however_its_address_is_spelled(limits):
+    limits(login_account="1/h")
+    assert log_in("kim.stone@example.org").status_code == 200
+    for spelled in ("\u212aim.stone@example.org", " KIM.\u017ftone@EXAMPLE.org\t"):
+        assert log_in(spelled).status_code == 429
+        assert log_in_by_api(spelled).status_code == 429
+
+
+def test_guessing_the_present_password_with_a_stolen_access_token_is_refused(limits):
+    limits(login_account="2/h")
+    user = owner_of(make_org())
+    shown = {"Authorization": f"Bearer {log_in_by_api(user.email, PASSWORD).json()['access']}"}
+
+    def change(present: str, address: str):
+        body = {"current_password": present, "new_password": "quite another phrase 7"}
+        return send("/v1/auth/change-password", body, address, content_type="application/json", headers=shown)
+
+    assert [change("wrong", f"192.0.2.{n}").status_code for n in (1, 2)] == [400, 400]
+    assert refused(change(PASSWORD, "192.0.2.3")) == (429, "too_many_requests", True, True)
+    user.refresh_from_db()
+    assert user.check_password(PASSWORD)
+
+
+def test_guessing_a_code_at_either_door_counts_for_the_account(limits):
+    limits(login_account="2/h")
+    user = owner_of(make_org())
+    TOTP.activate(user, generate_totp_secret())
+    known = {"email": f"{user.email}", "password": PASSWORD}
+    guess = {"content_type": "application/json"}
+    assert refused(send("/v1/auth/login", known | {"otp": "000000"}, **guess))[:2] == (401, "otp_invalid")
+    page = Client()
+    assert page.post("/login", {"login": user.email, "password": PASSWORD}).status_code == 302
+    assert page.post("/login/code", {"code": "000001"}).status_code == 200
+    assert page.post("/login/code", {"code": "000002"}, REMOTE_ADDR=THERE).status_code == 429
+
+
+def test_guessing_a_reset_key_counts_for_the_account_at_either_door(limits):
+    limits(reset_account="2/h")
+    pk = owner_of(make_org()).pk.hex
+    page = [
+        send(f"/account/password/new/{named}-set-password", {"email": f"{n}@example.org", "password1": "x"})
+        for n, named in enumerate([pk, pk.upper()])
+    ]
+    assert [answer.status_code for answer in page] == [200, 200]
+    for named in (pk, pk.upper(), f"{{{pk}}}", f"urn:uuid:{pk}", f"+{pk[1:]}"):
+        body = {"key": f"{named}-abc-def", "password": "quite another phrase 7"}
+        answer = send("/v1/auth/reset-password", body, content_type="application/json")
+        assert refused(answer)[:2] == (429, "too_many_requests"), named
+
+
 def test_looking_at_a_form_counts_for_nothing(limits):
     limits(login_address="1/h", signup_address="1/h", reset_address="1/h")
     for path in ("/login", "/signup", "/account/password/forgotten") * 3:
@@ -156,7 +256,7 @@ def test_guessing_links_is_refused_while_good_ones_behind_the_same_address_open(
 def test_a_link_that_ended_says_so_however_often_it_is_opened(limits):
     limits(invitation_address="1/h")
     invitation, path = offer()
-    revoke_invitation(invitation=invitation, acting_user=owner_of(invitation.org))
+    revoke_invitation(invitation=invitation, acting_membership=invitation.org.memberships.get())
     assert [open_link(path) for _ in range(4)] == [410] * 4
 
 
@@ -165,6 +265,47 @@ def test_one_person_accepts_only_so_many_invitations_in_an_hour(limits):
     client = logged_in(make_member(make_org()))
     answers = [client.post(path).status_code for _, path in (offer(), offer())]
     assert answers == [302, 429]
+
+
+def test_one_address_is_not_flooded_with_invitations_of_an_organization(
+    limits, mailoutbox, django_capture_on_commit_callbacks
+):
+    limits(invitation_mail_recipient="2/h")
+    org = make_org()
+    client = logged_in(owner_of(org))
+    token = create_token(membership=org.memberships.get(), name="T", access="write")[1]
+    invited = {"role": "viewer", "email": "Somebody@elsewhere.example"}
+
+    def by_api(sent: dict):
+        with django_capture_on_commit_callbacks(execute=True):
+            return Client().post(
+                "/v1/orgs/current/invitations",
+                sent,
+                content_type="application/json",
+                headers={"Authorization": f"Bearer {token}"},
+            )
+
+    assert [by_api(invited).status_code for _ in range(2)] == [201, 201]
+    assert refused(by_api(invited)) == (429, "too_many_requests", True, True)
+    invitation = org.invitations.newest_first()[0]
+    assert (
+        client.post("/organization/people/invite", invited | {"reach": "all", "open_for": "7"}).status_code == 429
+    )
+    assert client.post(f"/organization/invitations/{invitation.pk}/resend").status_code == 429
+    assert (len(mailoutbox), org.invitations.count()) == (2, 2)
+    assert by_api(invited | {"email": "other@elsewhere.example"}).status_code == 201
+    assert by_api({"role": "viewer"}).status_code == 201  # its link is handed over, nothing is sent
+
+
+def test_an_organization_sends_only_so_many_invitations(limits):
+    limits(invitation_mail_organization="2/h")
+    owner = make_org().memberships.get(role=Role.OWNER)
+    for n in range(2):
+        invite(acting_membership=owner, role=Role.VIEWER, email=f"{n}@elsewhere.example")
+    with pytest.raises(TooManyRequests):
+        invite(acting_membership=owner, role=Role.VIEWER, email="2@elsewhere.example")
+    assert owner.org.invitations.count() == 2
+    offer(email="2@elsewhere.example")
 
 
 # --- keys and tokens
