@@ -108,6 +108,9 @@ class Capture(Row, TenantModel):
     evaluation_due_at = models.DateTimeField(default=timezone.now, null=True, blank=True)
     evaluation_attempts = models.PositiveSmallIntegerField(default=0)
     evaluated_at = models.DateTimeField(null=True, blank=True)
+    not_judged = models.CharField(
+        max_length=200, blank=True, help_text="Why it was to be kept without being judged, from the start."
+    )
     usable = models.BooleanField(null=True, help_text="Whether the picture can be judged at all.")
     verdict = models.CharField(max_length=10, choices=State, null=True, blank=True)  # noqa: DJ001
     score = models.FloatField(null=True, blank=True)

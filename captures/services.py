@@ -14,7 +14,7 @@ from django.db.models.sql import InsertQuery
 from django.utils import timezone
 
 from captures.inspection import inspect_picture
-from captures.models import Capture, CaptureQuerySet, EvaluationStatus
+from captures.models import Capture, CaptureQuerySet
 from captures.storage import picture_key
 from devices.models import Device, DeviceQuerySet
 from orgs.errors import Conflict, Invalid, Unavailable
@@ -82,9 +82,8 @@ def store_capture(
         trigger_label=trigger_label,
         trigger_id=trigger_id,
         metadata={**(metadata or {}), **doubt},
-        evaluation_due_at=None if not_judged else received_at,
-        evaluation_status=EvaluationStatus.SKIPPED if not_judged else EvaluationStatus.PENDING,
-        reason=not_judged,
+        evaluation_due_at=received_at,
+        not_judged=not_judged,
     )
     _save_bytes(capture, data)
     if _insert(capture):

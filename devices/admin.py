@@ -1,16 +1,12 @@
 """Cameras and keys are added by ``devices/services.py`` (``manage.py add_device``), never here: a camera counts
 towards its organization's limit, and a key's text exists only at the moment it is made."""
 
-from typing import cast
-
-from django.contrib import admin, messages
-from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.contrib import admin
 
 from devices.models import Device, DeviceKey, DeviceKeyUsage, DeviceStatus
 from devices.services import revoke_key
 from orgs.models import User
-from orgs.readonly import ArchiveAdmin, ReadOnlyAdmin
+from orgs.readonly import AccessKeyAdmin, ArchiveAdmin, ReadOnlyAdmin
 
 
 @admin.register(Device)
@@ -26,38 +22,16 @@ class DeviceAdmin(ReadOnlyAdmin):
 
 
 @admin.register(DeviceKey)
-class DeviceKeyAdmin(ReadOnlyAdmin):
+class DeviceKeyAdmin(AccessKeyAdmin):
     list_display = ("prefix", "device", "org", "state", "created_at", "expires_at", "last_used_at")
     list_filter = (("revoked_at", admin.EmptyFieldListFilter), "expires_at", "last_used_at")
     list_select_related = ("device", "org")
     search_fields = ("prefix", "device__name", "device__id", "org__slug")
     search_help_text = "Prefix of the key, name or id of its camera, slug of the organization"
-    ordering = ("-pk",)
-    # Not the digest nor its pepper: nobody needs to see what only a machine compares.
-    fields = (
-        "id",
-        "org",
-        "device",
-        "prefix",
-        "state",
-        "created_at",
-        "expires_at",
-        "revoked_at",
-        "last_used_at",
-        "last_used_from",
-    )
-    actions = ("revoke",)
+    fields = ("id", "org", "device", *AccessKeyAdmin.of_each_key)
 
-    def has_revoke_permission(self, request: HttpRequest) -> bool:
-        return request.user.has_perm("devices.change_devicekey")
-
-    @admin.action(description="Revoke the selected keys, for good", permissions=["revoke"])
-    def revoke(self, request: HttpRequest, queryset: QuerySet[DeviceKey]) -> None:
-        keys = list(queryset.filter(revoked_at=None))
-        for key in keys:
-            revoke_key(key=key, acting_user=cast(User, request.user))
-            self.log_change(request, key, "Revoked.")
-        self.message_user(request, f"Keys revoked: {len(keys)}.", messages.SUCCESS)
+    def revoke_one(self, key: DeviceKey, *, acting_user: User) -> None:
+        revoke_key(key=key, acting_user=acting_user)
 
 
 @admin.register(DeviceKeyUsage)

@@ -7,7 +7,8 @@ from uuid import UUID
 from django.db.models import Model
 
 from orgs import origin
-from orgs.models import AuditEntry, Organization, User
+from orgs.models import AuditEntry, Membership, Organization, User
+from orgs.models.audit import LONGEST_NAME
 
 # What is done by a command or by the clock.
 SYSTEM = "Visant"
@@ -53,10 +54,11 @@ def _kind(row: Model) -> str:
 
 
 def _name(row: Model) -> str:
-    """The name it has now; of a person the address, too, for names are not unique."""
-    if isinstance(row, User):
-        return f"{row.name} <{row.email}>" if row.name else row.email
-    return str(row)[:320]
+    """The name it has now; of a person the address, too, for names are not unique. Of a membership the person's:
+    in the audit of an organization it goes without saying of which."""
+    row = row.user if isinstance(row, Membership) else row
+    name = f"{row.name} <{row.email}>" if isinstance(row, User) and row.name else str(row)
+    return name[:LONGEST_NAME]
 
 
 def _plain(fields: dict[str, Any] | None) -> dict[str, Any] | None:

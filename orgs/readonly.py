@@ -4,14 +4,16 @@ import contextlib
 import uuid
 from typing import Any, ClassVar, cast
 
-from django.contrib import admin
+from django.contrib import admin, messages
+from django.contrib.admin.utils import unquote
+from django.contrib.auth import get_permission_codename
 from django.core.paginator import Paginator
 from django.db.models import Model, Q, QuerySet
 from django.forms.models import BaseInlineFormSet
 from django.http import HttpRequest, HttpResponse
 from django.utils.functional import cached_property
 
-from orgs.models import User
+from orgs.models import AccessKey, User
 from orgs.services.oversight import note_look
 
 
@@ -48,9 +50,10 @@ class AuditedAdmin(CappedAdmin):
         extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
         answer = super().change_view(request, object_id, form_url, extra_context)
-        # Not who was refused, nor who asked for what is not there: they saw nothing.
-        if request.method == "GET" and answer.status_code == 200:
-            row = self.get_object(request, object_id)
+        # Not who was refused, nor who asked for what is not there: they saw nothing. A form that is shown again
+        # shows the row, too.
+        if answer.status_code == 200:
+            row = self.get_object(request, unquote(object_id))  # as the view itself reads it
             if row is not None:
                 note_look(target=cast(Model, row), acting_user=cast(User, request.user))
         return answer
@@ -95,6 +98,39 @@ class ArchiveAdmin(ReadOnlyAdmin):
         with contextlib.suppress(ValueError):
             wanted |= Q.create([(field, uuid.UUID(text)) for field in self.ids], connector=Q.OR)
         return queryset.filter(wanted), False
+
+
+class AccessKeyAdmin(ReadOnlyAdmin):
+    """Keys and tokens. Their text was shown once; here they are found by its prefix, and revoked."""
+
+    ordering = ("-pk",)
+    # Not the digest nor its pepper: nobody needs to see what only a machine compares.
+    of_each_key = (
+        "prefix",
+        "daily_quota",
+        "state",
+        "created_at",
+        "expires_at",
+        "revoked_at",
+        "last_used_at",
+        "last_used_from",
+    )
+    actions = ("revoke",)
+
+    def revoke_one(self, key: Any, *, acting_user: User) -> None:
+        """Call the service that ends this kind of key."""
+        raise NotImplementedError
+
+    def has_revoke_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm(f"{self.opts.app_label}.{get_permission_codename('change', self.opts)}")
+
+    @admin.action(description="Revoke the selected %(verbose_name_plural)s, for good", permissions=["revoke"])
+    def revoke(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
+        keys: list[AccessKey] = list(queryset.filter(revoked_at=None))
+        for key in keys:
+            self.revoke_one(key, acting_user=cast(User, request.user))
+            self.log_change(request, key, "Revoked.")
+        self.message_user(request, f"Revoked: {len(keys)}.", messages.SUCCESS)
 
 
 class NewestRows(BaseInlineFormSet):

@@ -1,8 +1,8 @@
 """The audit in words: a sentence for each entry, and what was before and after as text."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import models
@@ -10,7 +10,7 @@ from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 from django.utils.formats import date_format
 
-from orgs.models import AuditEntry
+from orgs.models import ApiToken, AuditEntry, Role
 
 
 class Subject(models.TextChoices):
@@ -26,7 +26,17 @@ class Subject(models.TextChoices):
 
 
 ACTIONS_OF: dict[Subject, tuple[str, ...]] = {
-    Subject.PEOPLE: ("membership", "invitation", "ownership", "account", "email", "mfa", "password", "profile"),
+    Subject.PEOPLE: (
+        "membership",
+        "invitation",
+        "ownership",
+        "account",
+        "email",
+        "mfa",
+        "password",
+        "profile",
+        "sso",
+    ),
     Subject.KEYS: ("key", "token"),
     Subject.CAMERAS: ("camera", "definition"),
     Subject.SHARING: ("share",),
@@ -66,16 +76,59 @@ SENTENCES = {
     "ownership.offered": "{actor} offered the ownership: {target}",
     "password.changed": "{actor} changed the password of {target}",
     "password.link_made": "{actor} made a link by which {target} can choose a new password",
+    "password.removed": "{actor} verified the address by single sign-on, which ended the password given before",
     "password.reset": "{actor} chose a new password by a mailed link",
     "plan.code_redeemed": "{actor} redeemed the activation code {target}",
     "plan.limits_changed": "{actor} changed the limits of {target}",
     "plan.trial_extended": "{actor} extended the trial of {target}",
     "profile.changed": "{actor} changed the name of {target}",
+    "sso.connected": "{actor} connected single sign-on with the account of {target}",
+    "sso.disconnected": "{actor} ended single sign-on for the account of {target}",
     "token.created": "{actor} made the personal token {target}",
     "token.renamed": "{actor} renamed the personal token {target}",
     "token.revoked": "{actor} revoked the personal token {target}",
 }
-_PERSON = re.compile(r"^(?P<person>.+?), (?:owner|admin|member|viewer) of ")
+# The same where people did it to their own account.
+SENTENCES_OF_ONESELF = {
+    "email.changed": "{actor} changed their own e-mail address",
+    "mfa.codes_renewed": "{actor} renewed their own recovery codes",
+    "mfa.disabled": "{actor} removed their own second factor",
+    "mfa.enabled": "{actor} added a second factor to their own account",
+    "password.changed": "{actor} changed their own password",
+    "profile.changed": "{actor} changed their own name",
+}
+# As the forms call them; the others by their own names.
+FIELDS = {
+    "access": "It may",
+    "byte_limit": "Pictures stored, in bytes",
+    "camera_ids": "Cameras",
+    "daily_quota": "Requests a day",
+    "device_limit": "Camera slots",
+    "email": "E-mail address",
+    "evaluation_limit": "Evaluations a month",
+    "history_from": "Pictures from",
+    "networks": "Allowed networks",
+    "retention_days": "Days that pictures are kept",
+    "slug": "Short name",
+    "trial_ends_at": "End of the trial",
+    "valid_until": "Member until",
+}
+VALUES: dict[str, dict[str, str]] = {
+    "access": {access.value: str(access.label) for access in ApiToken.Access},
+    "role": {role.value: str(role.label) for role in Role},
+}
+# What an empty field means, where that is not nothing.
+EMPTY = {
+    "byte_limit": "no limit",
+    "camera_ids": "all",
+    "daily_quota": "no limit",
+    "device_limit": "no limit",
+    "evaluation_limit": "no limit",
+    "history_from": "all",
+    "networks": "any",
+    "retention_days": "for ever",
+    "valid_until": "no end",
+}
 NOTHING = "—"
 
 
@@ -90,7 +143,8 @@ class Change:
 
 def sentence(entry: AuditEntry) -> str:
     """Return what was done in one sentence, without its full stop: “Ann removed Bob from the organization”."""
-    template = SENTENCES.get(entry.action, "{actor}: {action}, {target}")
+    of_oneself = SENTENCES_OF_ONESELF if entry.target_id == str(entry.actor_id) else {}
+    template = of_oneself.get(entry.action) or SENTENCES.get(entry.action, "{actor}: {action}, {target}")
     action = entry.action.replace(".", " ").replace("_", " ")
     return template.format(actor=_without_address(entry.actor_name), target=_target(entry), action=action)
 
@@ -101,9 +155,9 @@ def changes(entry: AuditEntry, names: Mapping[str, str] | None = None) -> list[C
     fields = dict.fromkeys([*before, *after])
     return [
         Change(
-            field.removesuffix("_at").replace("_ids", "s").replace("_", " ").capitalize(),
-            _in_words(before.get(field), names or {}),
-            _in_words(after.get(field), names or {}),
+            FIELDS.get(field) or field.removesuffix("_at").replace("_ids", "s").replace("_", " ").capitalize(),
+            _value(before, field, names or {}),
+            _value(after, field, names or {}),
         )
         for field in fields
         if before.get(field) != after.get(field)
@@ -115,15 +169,40 @@ def mentioned_cameras(entry: AuditEntry) -> list[str]:
     return [pk for fields in (entry.before, entry.after) for pk in (fields or {}).get("camera_ids") or []]
 
 
+def last_day(moment: datetime, form: str = "j M Y") -> str:
+    """The last day of what ends at ``moment``, in the current time zone, with the time if it ends within a day."""
+    local = timezone.localtime(moment)
+    if (local.hour, local.minute) == (0, 0):
+        return date_format(timezone.localtime(moment - timedelta(microseconds=1)), form)
+    return date_format(local, f"{form}, H:i")
+
+
+def with_article(role: str) -> str:
+    """Return a role as part of a sentence: “an admin”."""
+    label = str(Role(role).label).lower()
+    return f"{'an' if label[0] in 'aeiou' else 'a'} {label}"
+
+
 def _target(entry: AuditEntry) -> str:
-    """Of a membership the person: that it is one of this organization goes without saying."""
-    if entry.target_kind == "membership" and (match := _PERSON.match(entry.target_name)):
-        return match["person"]
-    return _without_address(entry.target_name) if entry.target_kind == "user" else entry.target_name
+    of_person = entry.target_kind in ("user", "membership")
+    return _without_address(entry.target_name) if of_person else entry.target_name
 
 
 def _without_address(name: str) -> str:
     return name.partition(" <")[0]
+
+
+def _value(fields: Mapping[str, Any], field: str, names: Mapping[str, str]) -> str:
+    value = fields.get(field)
+    if field == "camera_ids" and value == []:
+        return "none"
+    if field in fields and value in (None, []) and field in EMPTY:
+        return EMPTY[field]
+    if isinstance(value, str):
+        value = VALUES.get(field, {}).get(value, value)
+        if field == "valid_until" and (moment := _parse(value)):
+            return last_day(moment)
+    return _in_words(value, names)
 
 
 def _in_words(value: Any, names: Mapping[str, str]) -> str:
@@ -141,12 +220,15 @@ def _in_words(value: Any, names: Mapping[str, str]) -> str:
 
 def _moment(text: str) -> str | None:
     """A moment in the current time zone, or None if the text is none."""
+    moment = _parse(text)
+    return date_format(timezone.localtime(moment), "j M Y, H:i") if moment else None
+
+
+def _parse(text: str) -> datetime | None:
     if "T" not in text:
         return None
     try:
         moment = parse_datetime(text)
     except ValueError:
         return None
-    if moment is None or timezone.is_naive(moment):
-        return None
-    return date_format(timezone.localtime(moment), "j M Y, H:i")
+    return None if moment is None or timezone.is_naive(moment) else moment

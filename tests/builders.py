@@ -18,9 +18,9 @@ from captures.services import store_capture
 from devices.models import Device
 from devices.services import add_device
 from orgs.models import ApiToken, Membership, Organization, Role, User
-from orgs.services.accounts import create_user
 from orgs.services.organizations import create_organization
 from orgs.services.tokens import create_token
+from orgs.services.users import create_user
 
 PASSWORD = "correct horse battery"
 MOMENT = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)

@@ -10,6 +10,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -61,26 +62,36 @@ def pytest_configure() -> None:
 
     if connection.vendor == "sqlite":
         connection.settings_dict["TEST"]["NAME"] = str(FOLDER / "test.sqlite3")
-        _flush_without_triggers(type(connection.ops))
+    _flush_without_triggers(type(connection.ops))
 
 
 def _flush_without_triggers(kind: Any) -> None:
-    """Let the tests empty all tables: SQLite does it row by row, which the append-only audit refuses.
+    """Let the tests empty all tables, which the append-only audit refuses.
 
     For the class: beside playwright's event loop Django opens a connection of its own.
     """
     flush = kind.execute_sql_flush
 
     def execute_sql_flush(operations: Any, statements: list[str]) -> None:
-        with operations.connection.cursor() as cursor:
-            triggers = cursor.execute("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'").fetchall()
-            for name, _ in triggers:
-                cursor.execute(f"DROP TRIGGER {name}")
+        with operations.connection.cursor() as cursor, _without_triggers(cursor):
             flush(operations, statements)
-            for _, sql in triggers:
-                cursor.execute(sql)
 
     kind.execute_sql_flush = execute_sql_flush
+
+
+@contextmanager
+def _without_triggers(cursor: Any) -> Iterator[None]:
+    if cursor.db.vendor == "postgresql":
+        cursor.execute("ALTER TABLE orgs_auditentry DISABLE TRIGGER USER")
+        yield
+        cursor.execute("ALTER TABLE orgs_auditentry ENABLE TRIGGER USER")
+        return
+    triggers = cursor.execute("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'").fetchall()
+    for name, _ in triggers:
+        cursor.execute(f"DROP TRIGGER {name}")
+    yield
+    for _, sql in triggers:
+        cursor.execute(sql)
 
 
 @pytest.fixture(autouse=True)
@@ -91,11 +102,15 @@ def _sees_everything() -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
-def _counts_from_zero() -> None:
-    """What one test tried does not count for the next."""
+def _counts_from_zero() -> Iterator[None]:
+    """What one test tried does not count for the next, and what it used is written only if it says so."""
     from django.core.cache import cache
 
+    from orgs import metering
+
     cache.clear()
+    yield
+    metering.forget()
 
 
 def pytest_report_header() -> str:

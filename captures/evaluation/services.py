@@ -99,12 +99,13 @@ def claim_next(*, now: datetime) -> Capture | None:
 def evaluate_claimed(*, capture: Capture) -> None:
     """Make the thumbnail, ask the evaluators, record. A failure is recorded as one, and tried again later.
 
-    Over a limit of its organization's plan the picture is kept as it is: skipped, with the reason.
+    Over a limit of its organization's plan, or when its key's quota was used up, the picture is kept as it is:
+    skipped, with the reason.
     """
     try:
         data = _read(capture)
         thumbnail = _store_thumbnail(capture, data)
-        if over_limit := why_not_judged(capture.org):
+        if over_limit := capture.not_judged or why_not_judged(capture.org):
             _held(capture).update(thumbnail_key=thumbnail, **_skipped(over_limit))
             return
         picture = decode_picture(data, captured_at=capture.captured_at, sha256=capture.sha256)
@@ -130,6 +131,7 @@ def retry_failed(*, captures: CaptureQuerySet) -> int:
         evaluation_due_at=timezone.now(),
         evaluation_attempts=full_rounds * MAX_ATTEMPTS,
         evaluated_at=None,
+        not_judged="",
         reason="",
     )
 

@@ -3,7 +3,6 @@
 from datetime import datetime
 from typing import Any
 
-from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils import timezone
 
@@ -13,6 +12,7 @@ from devices.models import Device
 from orgs.audit import record
 from orgs.errors import Invalid
 from orgs.models import User
+from orgs.services.validation import validate
 
 
 class InvalidLabel(Invalid):
@@ -115,10 +115,7 @@ def _add_version(
     definition.version = newest.version + 1 if newest else 1
     definition.created_by = acting_user
     device.definitions.filter(active=True).update(active=False)
-    try:
-        definition.full_clean(exclude=["org", "device", "created_by"])
-    except ValidationError as error:
-        raise InvalidDefinition(" ".join(error.messages)) from error
+    validate(definition, InvalidDefinition)
     definition.save(force_insert=True)
     record(
         action,

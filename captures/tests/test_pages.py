@@ -484,3 +484,16 @@ def test_an_error_is_shown_without_asking_the_database(owner, device, django_ass
         answer = owner.get("/nowhere")
     assert answer.status_code == 404
     assert "There is nothing here." in answer.content.decode()
+
+
+@pytest.mark.parametrize(("role", "seen"), [(Role.VIEWER, False), (Role.MEMBER, False), (Role.ADMIN, True)])
+def test_only_admins_see_how_much_a_camera_sends_and_from_where(org, device, role, seen):
+    key = device.keys.get()
+    device.keys.update(last_used_at=timezone.now(), last_used_from="192.0.2.7")
+    device.status.last_seen_at, device.status.last_seen_from = timezone.now(), "192.0.2.8"
+    device.status.save()
+    member = make_member(org, role)
+    page = logged_in(member).get(f"/cameras/{device.pk}").text
+    assert "Last seen" in page
+    told = ["192.0.2.7", "192.0.2.8", "Pictures today", "In 30 days", str(key)]
+    assert [text in page for text in told] == [seen] * len(told)

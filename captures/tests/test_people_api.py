@@ -145,5 +145,8 @@ def test_what_was_shown_decides_who_is_asked_after(client, shown, code):
 
 def test_a_cameras_key_opens_nothing_that_is_for_people(client, org):
     _, key = make_device(org)
-    for shown in ({"X-API-Key": key}, {"Authorization": f"Bearer {key}"}):
-        assert client.get("/v1/devices", headers=shown).status_code == 401
+    for shown, code in (
+        ({"X-API-Key": key}, "token_missing"),
+        ({"Authorization": f"Bearer {key}"}, "access_token_invalid"),
+    ):
+        assert refused(client.get("/v1/devices", headers=shown)) == (401, code, False, True)

@@ -7,6 +7,7 @@ from django.test import Client
 from django.urls import reverse
 
 from devices.models import Device, DeviceKey, DeviceStatus
+from devices.services import issue_key
 from tests.builders import make_device, make_operator, make_org
 from tests.queries import statements_of
 
@@ -84,6 +85,11 @@ def test_a_keys_digest_and_pepper_are_shown_nowhere(operator):
             assert secret not in page
 
 
+def test_a_key_is_shown_with_its_quota(operator):
+    key, _ = issue_key(device=make_device()[0], acting_user=None, daily_quota=4711)
+    assert "4711" in operator.get(reverse("admin:devices_devicekey_change", args=[key.pk])).content.decode()
+
+
 def revoke(client: Client, *keys: DeviceKey):
     action = {"action": "revoke", "_selected_action": [key.pk for key in keys]}
     return client.post(reverse("admin:devices_devicekey_changelist"), action, follow=True)
@@ -94,7 +100,7 @@ def test_keys_are_revoked_and_the_log_says_by_whom(operator):
     revoke(operator, keys[0])
     first = DeviceKey.unscoped.get(pk=keys[0].pk).revoked_at
     page = revoke(operator, keys[0], keys[1])
-    assert "Keys revoked: 1." in page.content.decode()
+    assert "Revoked: 1." in page.content.decode()
     assert {key.pk: key.state for key in DeviceKey.unscoped.all()} == {
         keys[0].pk: "revoked",
         keys[1].pk: "revoked",

@@ -196,7 +196,9 @@ def test_a_question_that_is_not_understood_shows_nothing_and_says_so(url, query)
 
 
 def test_a_forged_cursor_is_refused():
-    assert logged_in(owner_of(make_org())).get(PAGE, {"cursor": "forged"}).status_code == 400
+    answer = logged_in(owner_of(make_org())).get(PAGE, {"cursor": "forged"})
+    assert answer.status_code == 400
+    assert "The cursor is not one that was given out here." in answer.content.decode()
 
 
 @pytest.mark.parametrize("url", [PAGE, CSV])
@@ -215,7 +217,40 @@ def test_the_names_of_cameras_stand_for_their_ids():
     gate, _ = make_device(org, "Gate")
     entry_at(org, "2026-03-01T12:00", "membership.limits_changed", after={"camera_ids": [str(gate.pk)]})
     page = logged_in(owner_of(org)).get(PAGE, {"until": "2026-03-31"}).content.decode()
-    assert f'<td class="wide">{gate.name}</td>' in page
+    assert f"<dt>Cameras</dt><dd>{gate.name}</dd>" in page
+    assert '<table class="changes">' not in page  # there was nothing before
+
+
+def test_values_and_fields_are_called_as_elsewhere():
+    org = make_org(time_zone="Europe/Zurich")
+    before = {"role": "member", "valid_until": None, "camera_ids": None}
+    after = {"role": "viewer", "valid_until": "2026-12-24T23:00:00+00:00", "camera_ids": []}
+    entry_at(org, "2026-03-01T12:00", "membership.limits_changed", before=before, after=after)
+    page = logged_in(owner_of(org)).get(PAGE, {"until": "2026-03-31"})
+    [changes] = [item["changes"] for item in page.context["entries"]]
+    assert [(change.field, change.before, change.after) for change in changes] == [
+        ("Role", "Member", "Viewer"),
+        ("Member until", "no end", "24 Dec 2026"),
+        ("Cameras", "all", "none"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("action", "said"),
+    [
+        ("profile.changed", "changed their own name"),
+        ("password.changed", "changed their own password"),
+        ("email.changed", "changed their own e-mail address"),
+    ],
+)
+def test_what_people_do_to_their_own_account_is_called_their_own(action, said):
+    org = make_org()
+    owner, bob = owner_of(org), make_member(org)
+    record(action, org=org, actor=owner, target=owner)
+    record(action, org=org, actor=owner, target=bob)
+    page = logged_in(owner).get(PAGE).content.decode()
+    assert f"<strong>{owner} {said}</strong>" in page
+    assert f"of {bob}</strong>" in page
 
 
 def test_an_operators_look_is_told_with_its_reason():

@@ -10,7 +10,8 @@ from django.utils import timezone
 from devices.models import Device, DeviceKey, DeviceStatus
 from devices.services import authenticate_device, issue_key, revoke_key
 from orgs.keys import make_key
-from tests.builders import make_device
+from orgs.models import Organization
+from tests.builders import make_device, make_jpeg
 from tests.problems import refused
 from tests.queries import statements_of
 
@@ -176,3 +177,36 @@ def test_revoking_a_key_again_changes_nothing_and_leaves_the_others_open():
     assert (second.revoked_at, second.state) == (at, "revoked")
     assert ask(x_api_key=key).status_code == 200
     assert refused(ask(x_api_key=text)) == (401, "key_revoked", False, True)
+
+
+def test_a_camera_of_a_suspended_organization_delivers_and_reads_nothing():
+    device, key = make_device()
+    shown = {"Authorization": f"Bearer {key}"}
+
+    def deliver(seed: int):
+        return Client().post("/v1/captures", make_jpeg(seed), content_type="image/jpeg", headers=shown)
+
+    assert deliver(1).status_code == 201
+    capture = Client().get("/v1/captures", headers=shown).json()["captures"][0]["id"]
+    paths = [
+        "/v1/captures",
+        *(f"/v1/captures/{capture}{part}" for part in ("", "/status", "/image")),
+    ]
+    assert [Client().get(path, headers=shown).status_code for path in paths] == [200] * 4
+    Organization.objects.filter(pk=device.org_id).update(suspended_at=timezone.now())
+    for path in paths:
+        assert refused(Client().get(path, headers=shown)) == (403, "organization_suspended", False, True)
+    assert deliver(2).status_code == 201
+
+
+def test_an_upload_does_not_load_the_organization_to_see_whether_it_is_suspended():
+    _, key = make_device()
+    shown = {"Authorization": f"Bearer {key}"}
+
+    def asked_for_suspension(call) -> bool:
+        return any('"orgs_organization"."suspended_at"' in sql for sql in statements_of(call))
+
+    assert asked_for_suspension(lambda: Client().get("/v1/captures", headers=shown))
+    assert not asked_for_suspension(
+        lambda: Client().post("/v1/captures", make_jpeg(), content_type="image/jpeg", headers=shown)
+    )

@@ -46,7 +46,7 @@ def test_a_camera_is_added_and_its_key_shown_with_lines_to_copy(owner, org):
 
 
 def test_a_server_below_a_path_is_named_with_it(owner, settings):
-    settings.VISANT_URL = "https://example.org/visant/"
+    settings.VISANT_URL = "https://example.org/visant"
     text = html.unescape(owner.post("/cameras/add", {"name": "Gate"}).content.decode())
     assert "@example.org/visant/v1/captures" in text
     assert " https://example.org/visant/v1/captures" in text
@@ -160,7 +160,7 @@ def test_a_key_is_made_with_a_daily_quota(owner, org):
     assert authenticate_device(text=text, ip=None).daily_quota == 500
     [free] = keys_in(owner.post(url, {"daily_quota": ""}))
     assert authenticate_device(text=free, ip=None).daily_quota is None
-    for wrong in ("0", "many", "-1"):
+    for wrong in ("0", "many", "-1", "2147483648"):
         answer = owner.post(url, {"daily_quota": wrong})
         assert (answer.status_code, keys_in(answer)) == (400, set())
         assert f'value="{wrong}"' in answer.content.decode()

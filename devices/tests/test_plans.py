@@ -178,6 +178,26 @@ def test_a_round_costs_the_same_however_many_are_far_from_their_limits():
     assert count() == one
 
 
+def test_a_round_costs_the_same_however_many_were_told_already(warn):
+    def count() -> int:
+        return len(statements_of(lambda: warn_of_limits(now=NOW)))
+
+    make_org(evaluation_limit=0)
+    warn()
+    one = count()
+    for _ in range(5):
+        make_org(evaluation_limit=0, device_limit=0)
+    assert len(warn()) == 10
+    assert count() == one
+
+
+def test_what_one_organization_was_told_is_still_news_for_another(warn):
+    make_org(evaluation_limit=0)
+    assert len(warn()) == 1
+    second = make_org(evaluation_limit=0)
+    assert [to for _, to in warn()] == [[owner_of(second).email]]
+
+
 def test_the_scheduler_calls_it(settings, caplog):
     make_org(evaluation_limit=0)
     assert settings.SCHEDULE["devices.tasks.warn_near_limits"] == 600

@@ -46,10 +46,10 @@ def test_a_camera_is_added_with_its_status_and_its_first_key():
 @pytest.mark.parametrize(
     ("name", "sentence"),
     [
-        ("", "This field cannot be blank."),
-        ("   ", "This field cannot be blank."),
+        ("", "Name: This field cannot be blank."),
+        ("   ", "Name: This field cannot be blank."),
         ("x" * 201, "at most 200 characters"),
-        ("GATE 2", "There is a camera of this name already."),
+        ("GATE 2", "^There is a camera of this name already."),
     ],
 )
 def test_a_name_is_refused_and_nothing_is_left_behind(name, sentence):
@@ -160,8 +160,11 @@ def test_a_keys_state_is_told_in_a_word(fields, state):
     assert DeviceKey(**{name: now + offset for name, offset in fields.items()}).state == state
 
 
-def test_a_quota_of_no_requests_is_refused():
+@pytest.mark.parametrize(
+    ("quota", "bound"), [(0, "greater than or equal to 1"), (2**31, "less than or equal to 2147483647")]
+)
+def test_a_quota_out_of_bounds_is_refused(quota, bound):
     device, _ = make_device()
-    with pytest.raises(InvalidQuota, match="at least one request"):
-        issue_key(device=device, acting_user=None, daily_quota=0)
+    with pytest.raises(InvalidQuota, match=f"Requests a day: .*{bound}"):
+        issue_key(device=device, acting_user=None, daily_quota=quota)
     assert device.keys.count() == 1

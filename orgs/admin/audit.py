@@ -16,10 +16,10 @@ class AuditEntryAdmin(ArchiveAdmin):
     list_filter = ("at", "actor_kind")
     list_select_related = ("org",)
     ids = ("pk", "org", "actor_id", "device_id")
-    texts = ("action", "request_id", "target_id", "org__slug")
+    texts = ("request_id", "org__slug")
     search_help_text = (
-        "E-mail address of who did it, action, request id, slug of the organization, "
-        "or id of organization, person, target or camera"
+        "E-mail address of who did it, request id, slug of the organization, "
+        "or id of organization, person or camera"
     )
     fields = (
         "id",

@@ -7,7 +7,7 @@ from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.helpers import ActionForm
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 
 from orgs.errors import Conflict, Invalid
 from orgs.models import Membership, MonthlyUsage, Organization, Redemption, User
@@ -50,8 +50,10 @@ class RedemptionsInline(ReadOnlyInline):
 class OversightForm(ActionForm):
     """What the actions need beside the organizations. It refuses nothing: the services say what is wrong."""
 
-    reason = forms.CharField(required=False, widget=forms.TextInput(attrs={"maxlength": LONGEST_REASON}))
-    days = forms.CharField(required=False, widget=forms.NumberInput(attrs={"min": 1}))
+    reason = forms.CharField(
+        label="Reason:", required=False, widget=forms.TextInput(attrs={"maxlength": LONGEST_REASON})
+    )
+    days = forms.CharField(label="Days:", required=False, widget=forms.NumberInput(attrs={"min": 1}))
 
 
 @admin.register(Organization)
@@ -68,6 +70,14 @@ class OrganizationAdmin(AuditedAdmin):
     inlines = (MembersInline, UsageInline, RedemptionsInline)
     action_form = OversightForm
     actions = ("suspend", "resume", "extend")
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Two organizations may have one name: the title has the slug, too."""
+        org = self.get_object(request, object_id)
+        title = {"title": f"{org.name} ({org.slug})"} if org else {}
+        return super().change_view(request, object_id, form_url, {**title, **(extra_context or {})})
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
@@ -118,7 +128,7 @@ class OrganizationAdmin(AuditedAdmin):
 class MembershipAdmin(ReadOnlyAdmin):
     """Given, changed and ended by the organization itself."""
 
-    list_display = ("user", "org", "role", "valid_until", "created_at")
+    list_display = ("user", "org", "org__slug", "role", "valid_until", "created_at")
     list_filter = ("role", "valid_until")
     list_select_related = ("user", "org")
     search_fields = ("user__email", "user__name", "org__slug", "org__name")

@@ -13,18 +13,14 @@ from orgs.errors import Conflict
 from orgs.models import User
 from orgs.readonly import CappedAdmin
 from orgs.services.accounts import remove_second_factor
-from orgs.services.oversight import change_account, note_password_set
-
-OF_THE_ACCOUNT = ("email", "name", "is_active", "is_staff", "is_superuser")
+from orgs.services.oversight import OF_THE_ACCOUNT, change_account, note_password_set
+from orgs.services.users import create_user
 
 
 class UserAddForm(AdminUserCreationForm):
     class Meta:
         model = User
         fields = ("email", "name")
-
-    def clean_email(self) -> str:
-        return str(self.cleaned_data["email"]).lower()
 
 
 @admin.register(User)
@@ -67,11 +63,15 @@ class UserAdmin(CappedAdmin, DjangoUserAdmin):
         return (*fields, "is_staff", "is_superuser", "groups", "user_permissions")
 
     def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
-        if not change:
-            super().save_model(request, obj, form, change)
+        """Make or change the account by its service."""
+        sent = form.cleaned_data
+        if change:
+            fields = {name: sent[name] for name in OF_THE_ACCOUNT if name in sent}
+            change_account(user=obj, acting_user=cast(User, request.user), **fields)
             return
-        fields = {name: form.cleaned_data[name] for name in OF_THE_ACCOUNT if name in form.cleaned_data}
-        change_account(user=obj, acting_user=cast(User, request.user), **fields)
+        password = sent["password1"] if sent["set_usable_password"] else None
+        obj.pk = create_user(email=sent["email"], name=sent["name"], password=password).pk
+        obj.refresh_from_db()
 
     def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> HttpResponse:  # noqa: A002
         """Django's own page; that an operator set a password is noted in the audit, too."""

@@ -42,7 +42,7 @@ class Migration(migrations.Migration):
                 ('prefix', models.CharField(max_length=16, unique=True)),
                 ('digest', models.CharField(editable=False, max_length=64)),
                 ('pepper_id', models.PositiveSmallIntegerField(editable=False)),
-                ('daily_quota', models.PositiveIntegerField(blank=True, help_text='Days are UTC; empty: no limit.', null=True, verbose_name='requests a day')),
+                ('daily_quota', models.PositiveIntegerField(blank=True, help_text='Days are UTC; empty: no limit.', null=True, validators=[django.core.validators.MinValueValidator(1), django.core.validators.MaxValueValidator(2147483647)], verbose_name='requests a day')),
                 ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
                 ('expires_at', models.DateTimeField(blank=True, null=True)),
                 ('revoked_at', models.DateTimeField(blank=True, null=True)),
@@ -77,10 +77,10 @@ class Migration(migrations.Migration):
                 ('action', models.CharField(help_text='Like membership.removed.', max_length=60)),
                 ('actor_kind', models.CharField(help_text='user, device, or system.', max_length=30)),
                 ('actor_id', models.UUIDField(null=True)),
-                ('actor_name', models.CharField(max_length=320)),
+                ('actor_name', models.CharField(max_length=460)),
                 ('target_kind', models.CharField(max_length=30)),
                 ('target_id', models.CharField(max_length=60)),
-                ('target_name', models.CharField(max_length=320)),
+                ('target_name', models.CharField(max_length=460)),
                 ('device_id', models.UUIDField(help_text='The camera it is about, if it is about one.', null=True)),
                 ('before', models.JSONField(null=True)),
                 ('after', models.JSONField(null=True)),
@@ -302,7 +302,19 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='auditentry',
-            index=models.Index(fields=['org', 'device_id', '-at', '-id'], name='orgs_audit_device_at'),
+            index=models.Index(fields=['device_id', '-at', '-id'], name='orgs_audit_device_at'),
+        ),
+        migrations.AddIndex(
+            model_name='auditentry',
+            index=models.Index(fields=['actor_id'], name='orgs_audit_actor'),
+        ),
+        migrations.AddIndex(
+            model_name='auditentry',
+            index=models.Index(fields=['request_id'], name='orgs_audit_request'),
+        ),
+        migrations.AddIndex(
+            model_name='invitation',
+            index=models.Index(condition=models.Q(('accepted_at', None), ('replaced_at', None), ('revoked_at', None)), fields=['email'], name='orgs_invitation_open_email'),
         ),
         migrations.AddConstraint(
             model_name='invitation',
@@ -327,5 +339,10 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name='redemption',
             constraint=models.UniqueConstraint(fields=('code', 'org'), name='orgs_redemption_once_per_organization', violation_error_message='Your organization has redeemed this code already.'),
+        ),
+        migrations.AlterField(
+            model_name='organization',
+            name='retention_days',
+            field=models.PositiveIntegerField(blank=True, null=True, validators=[django.core.validators.MinValueValidator(1), django.core.validators.MaxValueValidator(36500)]),
         ),
     ]

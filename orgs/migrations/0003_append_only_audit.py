@@ -12,6 +12,10 @@ POSTGRESQL = [
     CREATE TRIGGER orgs_auditentry_append_only BEFORE UPDATE OR DELETE ON orgs_auditentry
     FOR EACH ROW EXECUTE FUNCTION orgs_refuse_change_of_audit()
     """,
+    """
+    CREATE TRIGGER orgs_auditentry_no_truncate BEFORE TRUNCATE ON orgs_auditentry
+    FOR EACH STATEMENT EXECUTE FUNCTION orgs_refuse_change_of_audit()
+    """,
 ]
 SQLITE = [
     f"""
@@ -19,13 +23,21 @@ SQLITE = [
     BEGIN SELECT RAISE(ABORT, '{REFUSAL}'); END
     """
     for verb in ("UPDATE", "DELETE")
+] + [
+    # INSERT OR REPLACE would delete without a DELETE.
+    f"""
+    CREATE TRIGGER orgs_auditentry_no_replace BEFORE INSERT ON orgs_auditentry
+    WHEN EXISTS (SELECT 1 FROM orgs_auditentry WHERE id = NEW.id)
+    BEGIN SELECT RAISE(ABORT, '{REFUSAL}'); END
+    """
 ]
 BACK = {
     "postgresql": [
         "DROP TRIGGER orgs_auditentry_append_only ON orgs_auditentry",
+        "DROP TRIGGER orgs_auditentry_no_truncate ON orgs_auditentry",
         "DROP FUNCTION orgs_refuse_change_of_audit()",
     ],
-    "sqlite": ["DROP TRIGGER orgs_auditentry_no_update", "DROP TRIGGER orgs_auditentry_no_delete"],
+    "sqlite": [f"DROP TRIGGER orgs_auditentry_no_{verb}" for verb in ("update", "delete", "replace")],
 }
 
 

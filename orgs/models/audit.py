@@ -9,6 +9,9 @@ from django.utils import timezone
 
 from orgs.tenancy import Row, TenantModel
 
+# A person's name with the address in brackets, each as long as can be.
+LONGEST_NAME = 460
+
 
 class AuditQuerySet(models.QuerySet["AuditEntry"]):
     def newest_first(self) -> "AuditQuerySet":
@@ -55,10 +58,10 @@ class AuditEntry(Row, TenantModel):
     action = models.CharField(max_length=60, help_text="Like membership.removed.")
     actor_kind = models.CharField(max_length=30, help_text="user, device, or system.")
     actor_id = models.UUIDField(null=True)
-    actor_name = models.CharField(max_length=320)
+    actor_name = models.CharField(max_length=LONGEST_NAME)
     target_kind = models.CharField(max_length=30)
     target_id = models.CharField(max_length=60)
-    target_name = models.CharField(max_length=320)
+    target_name = models.CharField(max_length=LONGEST_NAME)
     device_id = models.UUIDField(null=True, help_text="The camera it is about, if it is about one.")
     before = models.JSONField(null=True)
     after = models.JSONField(null=True)
@@ -73,7 +76,10 @@ class AuditEntry(Row, TenantModel):
         indexes = [
             # The log of an organization, and that of one camera.
             models.Index(fields=["org", "-at", "-id"], name="orgs_audit_org_at"),
-            models.Index(fields=["org", "device_id", "-at", "-id"], name="orgs_audit_device_at"),
+            models.Index(fields=["device_id", "-at", "-id"], name="orgs_audit_device_at"),
+            # What an operator looks for across organizations.
+            models.Index(fields=["actor_id"], name="orgs_audit_actor"),
+            models.Index(fields=["request_id"], name="orgs_audit_request"),
         ]
 
     def __str__(self) -> str:

@@ -54,6 +54,14 @@ class Invitation(Row, AccessLimits, TenantModel):
                 violation_error_message="Admins see everything; only members and viewers are limited.",
             ),
         ]
+        indexes = [
+            # The invitations that wait for a person, of whatever organization.
+            models.Index(
+                fields=["email"],
+                condition=models.Q(accepted_at=None, revoked_at=None, replaced_at=None),
+                name="orgs_invitation_open_email",
+            )
+        ]
 
     def __str__(self) -> str:
         return self.email or "by link"

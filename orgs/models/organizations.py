@@ -3,12 +3,15 @@ from datetime import datetime
 from zoneinfo import available_timezones
 
 from django.core.exceptions import ValidationError
-from django.core.validators import MinValueValidator
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.utils import timezone
 
 from orgs.models.users import User
 from orgs.tenancy import Row, TenantModel
+
+# A hundred years: more is for ever, which is said by leaving it empty.
+LONGEST_RETENTION_DAYS = 36_500
 
 
 def validate_time_zone(name: str) -> None:
@@ -25,7 +28,9 @@ class Organization(Row):
     device_limit = models.PositiveIntegerField("cameras", null=True, blank=True)
     byte_limit = models.PositiveBigIntegerField("bytes", null=True, blank=True)
     evaluation_limit = models.PositiveIntegerField("evaluations a month", null=True, blank=True)
-    retention_days = models.PositiveIntegerField(null=True, blank=True, validators=[MinValueValidator(1)])
+    retention_days = models.PositiveIntegerField(
+        null=True, blank=True, validators=[MinValueValidator(1), MaxValueValidator(LONGEST_RETENTION_DAYS)]
+    )
     trial_ends_at = models.DateTimeField(null=True, blank=True)
     suspended_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
@@ -60,6 +65,13 @@ class AccessLimits(models.Model):
 
     class Meta:
         abstract = True
+
+    def clean(self) -> None:
+        """What begins only after the membership has ended would never show anything."""
+        super().clean()
+        if self.history_from and self.valid_until and self.history_from >= self.valid_until:
+            sentence = "The membership would end before the first picture it could show."
+            raise ValidationError({"valid_until": sentence})
 
     @property
     def cameras(self) -> list[uuid.UUID] | None:
@@ -107,6 +119,3 @@ class Membership(Row, AccessLimits, TenantModel):
 
     def __str__(self) -> str:
         return f"{self.user}, {self.role} of {self.org}"
-
-    def is_live_at(self, moment: datetime) -> bool:
-        return self.user.is_active and (self.valid_until is None or self.valid_until > moment)

@@ -1,12 +1,16 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from orgs.models.users import User
 from orgs.tenancy import Row, TenantModel
+
+# What the column holds.
+LARGEST_QUOTA = 2**31 - 1
 
 
 class AccessKey(Row, TenantModel):
@@ -16,7 +20,11 @@ class AccessKey(Row, TenantModel):
     digest = models.CharField(max_length=64, editable=False)
     pepper_id = models.PositiveSmallIntegerField(editable=False)
     daily_quota = models.PositiveIntegerField(
-        "requests a day", null=True, blank=True, help_text="Days are UTC; empty: no limit."
+        "requests a day",
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1), MaxValueValidator(LARGEST_QUOTA)],
+        help_text="Days are UTC; empty: no limit.",
     )
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     expires_at = models.DateTimeField(null=True, blank=True)
@@ -75,6 +83,7 @@ class ApiToken(AccessKey):
     unscoped = AccessKeyQuerySet.as_manager()
 
     class Meta:
+        verbose_name = "API token"
         constraints = [
             models.UniqueConstraint(fields=["id", "org"], name="orgs_apitoken_id_and_organization"),
             models.CheckConstraint(
@@ -104,4 +113,5 @@ class ApiTokenUsage(DailyUsage):
     unscoped = models.Manager()
 
     class Meta:
+        verbose_name = verbose_name_plural = "API token usage"
         constraints = [models.UniqueConstraint(fields=["key", "day"], name="orgs_apitokenusage_once_a_day")]

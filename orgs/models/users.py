@@ -13,7 +13,7 @@ class UserManager(BaseUserManager["User"]):
         return self.get(email=(username or "").lower())
 
     def create_user(self, email: str, password: str | None = None, **fields: object) -> "User":
-        user = self.model(email=email.strip().lower(), **fields)
+        user = self.model(email=self.model.normalize_username(email.strip()), **fields)
         user.set_password(password)
         user.save(using=self._db)
         return user
@@ -52,3 +52,8 @@ class User(Row, AbstractBaseUser, PermissionsMixin):
 
     def __str__(self) -> str:
         return self.name or self.email
+
+    @classmethod
+    def normalize_username(cls, username: str) -> str:
+        """The one spelling of an address: whoever validates a row writes it so, forms too."""
+        return super().normalize_username(username).lower()

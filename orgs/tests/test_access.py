@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from orgs.access import RoleTooSmall, requires
 from orgs.models import Membership, Role
-from orgs.services.accounts import create_user
+from orgs.services.users import create_user
 from tests.builders import make_member, make_org
 
 MAY = {

@@ -106,6 +106,14 @@ def test_an_account_is_refused_with_a_sentence(operator, fields, sentence):
     assert set(User.objects.values_list("email", flat=True)) == {"owner@taken.org", "operator@example.org"}
 
 
+def test_an_account_without_a_password_is_added_too(operator):
+    fields = {**ADDED, "usable_password": "false", "password1": "", "password2": ""}
+    answer = operator.post(reverse("admin:orgs_user_add"), fields)
+    user = User.objects.get(email="new@example.org")
+    assert answer.headers["Location"] == reverse("admin:orgs_user_change", args=[user.pk])
+    assert (user.name, user.has_usable_password()) == ("New", False)
+
+
 def test_an_operator_changes_an_account_and_its_password(operator):
     user = make_member(make_org())
     url = reverse("admin:orgs_user_change", args=[user.pk])

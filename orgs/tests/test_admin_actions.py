@@ -80,8 +80,8 @@ def test_limits_of_an_organization_are_set_and_nothing_else_of_it(operator):
         {"device_limit": None},
         {"device_limit": 3},
     )
-    refused = operator.post(url, limits_form(retention_days="0"))
-    assert "greater than or equal to 1" in refused.content.decode()
+    for days, sentence in (("0", "greater than or equal to 1."), ("36501", "less than or equal to 36500.")):
+        assert sentence in operator.post(url, limits_form(retention_days=days)).content.decode()
 
 
 def test_an_organization_is_shown_with_its_members_usage_and_codes(operator):
@@ -146,11 +146,11 @@ def test_a_trial_is_extended_for_those_on_trial_and_the_others_are_named(operato
 def test_an_operator_revokes_a_token(operator):
     owner = owner_of(make_org())
     token, _ = create_token(membership=owner.memberships.get(), name="Script")
-    assert "Tokens revoked: 1." in act(operator, "apitoken", token, action="revoke")
+    assert "Revoked: 1." in act(operator, "apitoken", token, action="revoke")
     token.refresh_from_db()
     assert token.state == "revoked"
     assert token.org.auditentrys.get(action="token.revoked").actor_name == "operator@example.org"
-    assert "Tokens revoked: 0." in act(operator, "apitoken", token, action="revoke")
+    assert "Revoked: 0." in act(operator, "apitoken", token, action="revoke")
 
 
 @pytest.mark.parametrize(
@@ -185,7 +185,7 @@ def found(client: Client, name: str, term: str) -> list[Model]:
     return list(page.context["cl"].result_list)
 
 
-def test_the_audit_is_found_by_person_action_organization_camera_and_request(operator):
+def test_the_audit_is_found_by_person_organization_camera_and_request(operator):
     org = make_org()
     device, _ = make_device(org)
     make_device(make_org())
@@ -194,7 +194,6 @@ def test_the_audit_is_found_by_person_action_organization_camera_and_request(ope
     renamed = AuditEntry.unscoped.get(action="camera.renamed")
     of_org = AuditEntry.unscoped.filter(org=org).order_by("-pk")
     of_owner = of_org.filter(actor_id=owner_of(org).pk)
-    assert found(operator, "auditentry", "camera.renamed") == [renamed]
     assert found(operator, "auditentry", "abc123") == [renamed]
     assert found(operator, "auditentry", owner_of(org).email.upper()) == list(of_owner)
     for term in (org.slug, str(org.pk)):

@@ -9,7 +9,8 @@ from django.urls import reverse
 
 from devices.services import rename_device, revoke_key
 from orgs import audit, origin
-from orgs.models import AuditEntry
+from orgs.models import AuditEntry, User
+from orgs.wording import sentence
 from tests.builders import logged_in, make_device, make_member, make_org, owner_of
 
 pytestmark = pytest.mark.django_db
@@ -35,6 +36,10 @@ def save_changed() -> None:
     entry.save()
 
 
+ALL_AT_ONCE = {
+    "postgresql": "TRUNCATE orgs_auditentry",
+    "sqlite": "INSERT OR REPLACE INTO orgs_auditentry SELECT * FROM orgs_auditentry",
+}
 WAYS = {
     "update": lambda: AuditEntry.unscoped.all().update(action="nothing.happened"),
     "save": save_changed,
@@ -42,6 +47,7 @@ WAYS = {
     "delete one": lambda: newest().delete(),
     "raw update": lambda: raw("UPDATE orgs_auditentry SET actor_name = 'somebody else'"),
     "raw delete": lambda: raw("DELETE FROM orgs_auditentry"),
+    "all at once": lambda: raw(ALL_AT_ONCE[connection.vendor]),
 }
 
 
@@ -50,6 +56,7 @@ def test_no_entry_is_changed_or_deleted_in_any_way(way):
     make_device()
     before = rows()
     assert before
+    connection.check_constraints()  # what is still to be checked would be refused before
     with pytest.raises(DatabaseError, match=REFUSAL), transaction.atomic():
         WAYS[way]()
     assert rows() == before
@@ -87,6 +94,24 @@ def test_a_name_is_a_copy_of_what_it_was_then():
     owner.name = "Beatrice"
     owner.save()
     assert newest().actor_name == f"Ann <{owner.email}>"
+
+
+def test_the_longest_name_and_address_fit_into_an_entry():
+    user = User(name="N" * 200, email="a" * 64 + "@" + "b" * 186 + ".ch")
+    org = make_org()
+    entry = audit.record("account.changed", org=org, actor=user, target=user)
+    entry.refresh_from_db()
+    assert entry.actor_name == entry.target_name == f"{user.name} <{user.email}>"
+
+
+def test_of_a_membership_the_person_is_named():
+    org = make_org()
+    user = make_member(org)
+    user.name = "Ann, viewer of gates"
+    user.save()
+    entry = audit.record("operator.looked", org=org, actor=None, target=user.memberships.get())
+    assert (entry.target_kind, entry.target_name) == ("membership", f"Ann, viewer of gates <{user.email}>")
+    assert sentence(entry) == "The operator Visant looked at Ann, viewer of gates"
 
 
 def test_address_and_request_are_those_of_the_whole_request():

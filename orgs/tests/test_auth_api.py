@@ -18,10 +18,11 @@ from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken, Ou
 from rest_framework_simplejwt.tokens import AccessToken
 
 from orgs.models import AuditEntry, Invitation, Membership, Organization, Role, User
-from orgs.services.accounts import create_user, reset_password
+from orgs.services.accounts import reset_password
 from orgs.services.invitations import invite
 from orgs.services.links import reset_key
 from orgs.services.logins import forget_expired_logins
+from orgs.services.users import create_user
 from tests.builders import PASSWORD, make_member, make_org, make_token, owner_of
 from tests.problems import refused
 from tests.threads import at_once

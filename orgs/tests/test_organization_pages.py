@@ -1,16 +1,16 @@
 """Settings, leaving, handing over, another organization and going from one to the other."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from allauth.account.models import EmailAddress
 from django.utils import timezone
 
 from orgs.models import Membership, Organization, Role
-from orgs.services.accounts import create_user
 from orgs.services.invitations import invite
 from orgs.services.organizations import InvalidOrganization, SlugTaken, change_organization
 from orgs.services.ownership import offer_ownership
+from orgs.services.users import create_user
 from tests.builders import logged_in, make_device, make_member, make_org, membership_of, owner_of
 from tests.threads import at_once
 
@@ -48,7 +48,8 @@ def test_an_owner_changes_the_settings(org):
     ("change", "status", "sentence"),
     [
         ({"name": " "}, 400, "This field is required."),
-        ({"slug": "with space"}, 400, "valid “slug”"),
+        ({"slug": "with space"}, 400, "Use only letters"),
+        ({"slug": "zürich"}, 400, "Use only letters"),
         ({"slug": "taken"}, 409, "Another organization has the short name taken."),
         ({"time_zone": "Mars"}, 400, "Select a valid choice."),
         ({"retention_days": "0"}, 400, "greater than or equal to 1"),
@@ -90,6 +91,15 @@ def test_two_organizations_do_not_take_one_short_name():
     assert [type(answer) for answer in answers if isinstance(answer, Exception)] == [SlugTaken]
 
 
+def test_the_last_day_of_a_membership_is_shown_not_the_moment_after_it(org):
+    Organization.objects.filter(pk=org.pk).update(time_zone="Europe/Zurich")
+    user = make_member(org)
+    Membership.unscoped.filter(user=user).update(valid_until=datetime(2099, 12, 24, 23, tzinfo=UTC))
+    client = logged_in(user)
+    assert "<dt>Last day</dt><dd>24 December 2099</dd>" in client.get("/organization").content.decode()
+    assert "until 24 December 2099" in client.get("/account").content.decode()
+
+
 def test_a_member_leaves_after_a_question(org):
     user = make_member(org)
     client = logged_in(user)
@@ -97,6 +107,7 @@ def test_a_member_leaves_after_a_question(org):
     assert org.memberships.filter(user=user).exists()
     answer = client.post("/organization/leave", follow=True)
     assert (answer.status_code, b"You belong to no organization" in answer.content) == (403, True)
+    assert f"You have left {org}." in answer.content.decode()
     assert not org.memberships.filter(user=user).exists()
 
 
@@ -115,7 +126,7 @@ def test_an_organization_is_handed_over(org):
     assert b"who has not answered yet" in giving.get("/organization").content
     assert b"offers you the ownership" in receiving.get("/organization").content
     transfer = org.ownershiptransfers.get()
-    assert giving.post(f"/organization/transfer/{transfer.pk}/accept").status_code == 409
+    assert giving.post(f"/organization/transfer/{transfer.pk}/accept").status_code == 403
     assert receiving.post(f"/organization/transfer/{transfer.pk}/accept")["Location"] == "/organization"
     assert membership_of(org, heir).role == Role.OWNER
     assert membership_of(org, owner).role == Role.ADMIN
@@ -231,6 +242,7 @@ def test_from_a_suspended_organization_one_can_go_to_another():
     client = logged_in(owner_of(first))
     page = client.get("/")
     assert (page.status_code, f'value="{second.pk}"' in page.content.decode()) == (403, True)
+    assert b">Log out</button></form>\n</div>" in page.content
     client.post("/organizations/switch", {"organization": second.pk})
     assert client.get("/").status_code == 200
 
@@ -241,3 +253,33 @@ def test_from_a_suspended_organization_one_can_go_to_another():
 def test_pages_of_organizations_are_for_people_who_are_logged_in(client, path):
     answer = client.get(path)
     assert (answer.status_code, answer["Location"]) == (302, f"/login?next={path}")
+
+
+def test_a_form_of_an_organization_that_let_one_out_does_not_land_in_another():
+    own, other = make_org("Own"), make_org("Other")
+    user = owner_of(own)
+    Membership.unscoped.create(org=other, user=user, role=Role.OWNER)
+    client = logged_in(user)
+    client.post("/organizations/switch", {"organization": str(other.pk)})
+    other.memberships.filter(user=user).delete()
+    before = [settings_of(own), settings_of(other)]
+    form = {"name": "Other renamed", "slug": "other-renamed", "time_zone": "UTC"}
+    answer = client.post("/organization/change", form, follow=True)
+    assert answer.redirect_chain == [("/", 302)]
+    assert "You are not a member of the organization you were looking at any more" in answer.text
+    assert f"Now you look at {own.name}." in answer.text
+    assert [settings_of(own), settings_of(other)] == before
+    assert client.post("/organization/change", form).status_code == 302
+    own.refresh_from_db()
+    assert own.name == "Other renamed"  # now it was meant
+
+
+def test_the_same_of_an_organization_that_was_looked_at_without_being_chosen():
+    first, second = make_org("First"), make_org("Second")
+    user = owner_of(first)
+    Membership.unscoped.create(org=second, user=user, role=Role.OWNER)
+    client, before = logged_in(user), settings_of(second)
+    assert first.name in client.get("/organization").text
+    first.memberships.filter(user=user).delete()
+    client.post("/organization/change", {"name": "First renamed", "slug": "renamed", "time_zone": "UTC"})
+    assert settings_of(second) == before

@@ -67,7 +67,7 @@ def test_all_limits_of_a_token_are_taken(owner, org):
     [
         ({"expires_at": "soon"}, "Enter a valid date."),
         ({"expires_at": "2020-01-01"}, "A token must end in the future, or not at all."),
-        ({"expires_at": "9999-12-31"}, "Choose an earlier day, or none."),
+        ({"expires_at": "9999-12-31"}, "Choose a day between 1900 and 2999."),
         ({"networks": "here"}, "'here' is no network; one is written like 192.0.2.0/24."),
         ({"daily_quota": "0"}, "greater than or equal to 1"),
         ({"access": "admin"}, "admin is not one of the available choices."),
@@ -78,7 +78,14 @@ def test_all_limits_of_a_token_are_taken(owner, org):
 def test_what_is_wrong_is_said_and_nothing_that_was_typed_is_lost(owner, org, wrong, said):
     answer = owner.post(URL, {"name": "Report", "access": "read", "networks": "10.0.0.0/8", **wrong})
     assert answer.status_code == 400
-    assert said in words_of(answer)
+    words = words_of(answer)
+    assert said in words
+    assert not any(f"{field}:" in words for field in wrong)
+    [field] = wrong
+    control = re.search(rf'<(?:input|textarea)[^>]* name="{field}"[^>]*>', answer.content.decode())
+    assert control is not None
+    assert 'aria-invalid="true"' in control[0]
+    assert "autofocus" in control[0]
     assert (wrong.get("networks") or "10.0.0.0/8") in answer.content.decode()
     assert tokens_in(answer) == set()
     assert not org.apitokens.exists()
@@ -106,11 +113,18 @@ def test_the_list_tells_state_limits_last_use_and_usage(owner, org):
         "Active",
         "Read only",
         "127.0.0.0/8",
-        "1 Jul 2099, 00:00",
+        "Until 30 Jun 2099",
         "from 127.0.0.1",
-        "11 of 500 33",
+        "Requests today: 11 (quota: 500) · In 30 days: 33",
     ):
         assert said in words, said
+
+
+@pytest.mark.parametrize(("requests", "used_up"), [(4, False), (5, True), (8, True)])
+def test_a_quota_that_is_used_up_is_told(owner, org, requests, used_up):
+    token, _ = make_token(org.memberships.get(), daily_quota=5)
+    ApiTokenUsage.unscoped.create(org=org, key=token, day=datetime.now(UTC).date(), requests=requests)
+    assert ("Used up for today" in words_of(owner.get(URL))) is used_up
 
 
 def test_a_token_is_revoked_after_a_question(owner, org):

@@ -4,9 +4,9 @@ import pytest
 from playwright.sync_api import expect
 
 from orgs.models import Membership, Role, User
-from orgs.services.accounts import create_user
 from orgs.services.invitations import invite
 from orgs.services.ownership import offer_ownership
+from orgs.services.users import create_user
 from tests.browser.test_pages import FAINT_TEXTS, PHONE, SMALL_TARGETS
 from tests.builders import PASSWORD, make_device, make_member, make_org, membership_of, owner_of
 
@@ -47,7 +47,7 @@ def test_somebody_new_signs_up_by_a_copied_link_and_sees_one_camera(make_page):
     invited.get_by_label("Password").fill(PASSWORD)
     invited.get_by_role("button", name="Sign up").click()
     invited.get_by_role("button", name=f"Join {org}").click()
-    expect(invited.get_by_text("Welcome: you are viewer of")).to_be_visible()
+    expect(invited.get_by_text("Welcome: you are a viewer of")).to_be_visible()
     invited.get_by_role("link", name="Cameras").click()
     expect(invited.get_by_role("main").get_by_role("listitem")).to_have_count(1)
     expect(invited.get_by_role("main")).to_contain_text(gate.name)
@@ -70,7 +70,7 @@ def test_somebody_with_an_account_logs_in_on_the_way(make_page):
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Log in").click()
     page.get_by_role("button", name=f"Join {org}").press("Enter")
-    expect(page.get_by_text("Welcome: you are member of")).to_be_visible()
+    expect(page.get_by_text("Welcome: you are a member of")).to_be_visible()
 
 
 def test_a_person_goes_from_one_organization_to_another(make_page):

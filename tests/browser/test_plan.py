@@ -44,6 +44,8 @@ def test_an_owner_redeems_a_code_with_the_keyboard(make_page, org, complaints):
     page.get_by_label("Activation code").fill("nonsense")
     page.keyboard.press("Enter")
     expect(page.get_by_role("alert")).to_have_text("There is no such code. Was it copied whole?")
+    expect(page.get_by_role("alert")).to_be_in_viewport()
+    expect(page.get_by_label("Activation code")).to_be_focused()
     expect(page.get_by_label("Activation code")).to_have_value("nonsense")
     assert ["400" in complaint for complaint in complaints] == [True]
     complaints.clear()

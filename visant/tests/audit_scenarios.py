@@ -9,7 +9,9 @@ from datetime import timedelta
 from functools import cached_property, partial
 from typing import Any
 
+from allauth.account.models import EmailAddress
 from allauth.mfa.models import Authenticator
+from allauth.socialaccount.models import SocialAccount
 from django.utils import timezone
 
 from captures.evaluation.teaching import change_definition, learn_again
@@ -25,6 +27,7 @@ from orgs.services import (
     memberships,
     oversight,
     ownership,
+    recovery,
     tokens,
 )
 from orgs.services.organizations import change_organization, create_organization, found_organization
@@ -202,9 +205,34 @@ def _(world: World) -> Call:
     return partial(accounts.change_password, user=world.owner, password=NEW_PASSWORD, acting_user=world.owner)
 
 
-@audited("orgs.services.accounts.reset_password", "password.reset user")
+@audited("orgs.services.accounts.reset_password", "password.reset user", "token.revoked apitoken")
 def _(world: World) -> Call:
+    make_token(world.acting)
     return partial(accounts.reset_password, user=world.owner, password=NEW_PASSWORD)
+
+
+@audited("orgs.services.accounts.revoke_personal_tokens", "token.revoked apitoken")
+def _(world: World) -> Call:
+    make_token(world.acting)
+    return partial(accounts.revoke_personal_tokens, user=world.owner, acting_user=world.owner)
+
+
+@audited("orgs.services.tokens.revoke_tokens_of", "token.revoked apitoken")
+def _(world: World) -> Call:
+    make_token(world.acting)
+    return partial(tokens.revoke_tokens_of, membership=world.acting, acting_user=world.owner)
+
+
+@audited(
+    "orgs.services.recovery.claim_account",
+    *("password.removed user", "mfa.disabled user", "sso.disconnected user", "token.revoked apitoken"),
+)
+def _(world: World) -> Call:
+    EmailAddress.objects.create(user=world.owner, email=world.owner.email, primary=True)
+    Authenticator.objects.create(user=world.owner, type=Authenticator.Type.TOTP, data={})
+    SocialAccount.objects.create(user=world.owner, provider="sso", uid="1")
+    make_token(world.acting)
+    return partial(recovery.claim_account, user=world.owner)
 
 
 @audited("orgs.services.accounts.rename_person", "profile.changed user")
@@ -292,7 +320,7 @@ def _(world: World) -> Call:
 
 @audited("orgs.services.invitations.revoke_invitation", "invitation.revoked invitation")
 def _(world: World) -> Call:
-    return partial(invitations.revoke_invitation, invitation=world.invitation, acting_user=world.owner)
+    return partial(invitations.revoke_invitation, invitation=world.invitation, acting_membership=world.acting)
 
 
 @audited("orgs.services.invitations.accept_invitation", "invitation.accepted invitation")

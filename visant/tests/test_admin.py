@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from django.contrib import admin
-from django.contrib.auth.models import Permission
+from django.contrib.auth.models import Group, Permission
 from django.db.models import Model
 from django.test import Client
 from django.urls import reverse
@@ -155,6 +155,30 @@ def test_opening_a_row_of_an_organization_is_in_its_audit_once_for_a_while(opera
     assert entry.ip == "127.0.0.1"
     page = logged_in(owner_of(org)).get("/organization/audit", {"about": "operators"}).content.decode()
     assert "The operator operator@example.org looked at" in page
+
+
+def test_another_spelling_of_the_id_is_a_look_as_well(operator):
+    membership = fill()["membership"]
+    url = f"/admin/orgs/membership/urn_3Auuid_3A{membership.pk}/change/"
+    assert operator.get(url).status_code == 200
+    assert looks() == [("membership", str(membership.pk))]
+
+
+def test_a_form_that_is_shown_again_is_a_look_as_well(operator):
+    org = fill()["organization"]
+    answer = operator.post(url_of(type(org), "change", org.pk), {"device_limit": "many"})
+    assert answer.status_code == 200
+    assert looks() == [("organization", str(org.pk))]
+
+
+def test_only_superusers_say_what_groups_may_do():
+    user = make_operator("clerk@example.org", is_superuser=False)
+    user.user_permissions.set(Permission.objects.all())
+    group = Group.objects.create(name="Clerks")
+    client = logged_in(user)
+    assert client.get(url_of(Group, "change", group.pk)).context["has_change_permission"] is False
+    assert client.get(url_of(Group, "add")).status_code == 403
+    assert client.post(url_of(Group, "change", group.pk), {"name": "All"}).status_code == 403
 
 
 def test_another_operator_another_row_and_a_later_look_are_entries_of_their_own(operator, monkeypatch):

@@ -10,6 +10,7 @@ from django.conf import settings as django_settings
 from django.core.exceptions import PermissionDenied, SuspiciousOperation
 from django.db import InterfaceError, OperationalError, connection
 from django.http import Http404
+from django.templatetags.static import static
 from django.test import Client
 from django.urls import path
 from psycopg_pool import PoolTimeout
@@ -19,7 +20,8 @@ from rest_framework.views import APIView
 from captures.models import Capture
 from orgs import errors
 from orgs.keys import make_key
-from tests.builders import make_device, make_jpeg, stored_files
+from orgs.models import Role
+from tests.builders import logged_in, make_device, make_jpeg, make_member, make_org, owner_of, stored_files
 from tests.problems import refused
 from tests.server import Server
 from visant import urls
@@ -136,6 +138,24 @@ def test_a_bug_says_nothing_of_itself(client):
     answer = client.get("/v1/raise/bug")
     assert "a bug" not in answer.text
     assert "Zero" not in answer.text
+
+
+@pytest.mark.django_db
+def test_the_way_on_from_a_page_is_the_login_for_who_is_not_logged_in(client):
+    assert ">Log in</a>" in client.get("/nowhere").content.decode()
+    assert ">To the timeline</a>" in logged_in(owner_of(make_org())).get("/nowhere").content.decode()
+
+
+@pytest.mark.django_db
+def test_who_has_too_small_a_role_reads_whom_to_ask():
+    answer = logged_in(make_member(make_org(), Role.MEMBER)).get("/organization/people")
+    assert answer.status_code == 403
+    assert "Ask an owner or admin of the organization." in answer.content.decode()
+
+
+def test_the_picture_that_browsers_ask_for_by_themselves_is_there(client):
+    answer = client.get("/favicon.ico")
+    assert (answer.status_code, answer["Location"]) == (302, static("favicon.svg"))
 
 
 def test_a_path_that_is_not_there_is_a_problem(client):

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable
+from typing import ClassVar
 
 import psycopg
 import pytest
@@ -10,7 +11,8 @@ from django.db import DatabaseError, ProgrammingError, connection, models, trans
 from django.test import Client
 from django.utils import timezone
 
-from captures.evaluation.services import claim_next, evaluate_next
+from captures.evaluation.services import claim_next, evaluate_next, evaluators
+from captures.evaluation.verdicts import Verdict
 from captures.models import Capture
 from orgs import scope
 from orgs.ids import uuid7
@@ -185,19 +187,28 @@ def test_who_is_not_identified_sees_no_rows():
     assert b"".join(client.get("/test/stream-of-nobody").streaming_content) == b""
 
 
-def test_a_worker_judges_under_the_scope_of_the_picture_it_took(monkeypatch):
+class Onlooker:
+    """An evaluator that notes which pictures the database shows while it judges."""
+
+    name, version = "onlooker", "1"
+    seen: ClassVar[list[set[Capture]]] = []
+
+    def evaluate(self, picture, context):
+        self.seen.append(set(Capture.unscoped.all()))
+        return Verdict("normal", 0.0, "Looked on.")
+
+
+def test_a_worker_judges_under_the_scope_of_the_picture_it_took(settings):
+    settings.VISANT_EVALUATORS = [f"{__name__}.Onlooker"]
+    evaluators.cache_clear()
     first, second = make_capture(), make_capture()
-    seen = []
-
-    def judge(*, capture):
-        seen.append((capture, list(Capture.unscoped.all())))
-
-    monkeypatch.setattr("captures.evaluation.services.evaluate_claimed", judge)
+    Onlooker.seen.clear()
     with scope.nothing():
         assert evaluate_next()
         assert evaluate_next()
         assert not Capture.unscoped.exists()
-    assert seen == [(first, [first]), (second, [second])]
+    evaluators.cache_clear()
+    assert Onlooker.seen == [{first}, {second}]
 
 
 # --- the scope and the connection

@@ -25,7 +25,7 @@ MAY_LOOK_ACROSS = {
     "orgs/limits.py": "sums up what several organizations used, for the job that warns of limits",
     "orgs/services/plans.py": "counts evaluations for the organization it was given",
     "orgs/services/tokens.py": "finds whose token it is, which tells the organization; revokes one it was given",
-    "devices/plans.py": "counts the cameras of several organizations, for the job that warns of limits",
+    "devices/plans.py": "counts cameras, and what was told, of several organizations, for the job that warns",
     "devices/services.py": "finds whose key it is, which tells the organization; writes rows it was given",
     "captures/services.py": "finds the first copy of a picture, by its camera",
     "captures/upkeep.py": "sweeps the files of all organizations",

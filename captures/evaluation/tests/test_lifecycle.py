@@ -491,8 +491,10 @@ PREPARE = """
 import pathlib, sys
 from captures.evaluation.tasks import evaluate_due
 from captures.services import store_capture
+from orgs import scope
 from tests.builders import make_device, make_jpeg
-store_capture(device=make_device()[0], data=make_jpeg(1))
+with scope.across_organizations("a test"):
+    store_capture(device=make_device()[0], data=make_jpeg(1))
 evaluate_due.enqueue()
 """
 TAKE_OVER = """
@@ -500,8 +502,10 @@ from django.utils import timezone
 from captures.evaluation.services import evaluate_next
 from captures.evaluation.tasks import evaluate_due
 from captures.models import Capture
+from orgs import scope
 assert not evaluate_next(), "the lease of the dead worker still holds"
-Capture.unscoped.update(evaluation_due_at=timezone.now())
+with scope.across_organizations("a test"):
+    Capture.unscoped.update(evaluation_due_at=timezone.now())
 evaluate_due.enqueue()
 """
 WORKER = [sys.executable, "manage.py", "db_worker", "--no-startup-delay", "--interval", "0.1"]

@@ -159,9 +159,9 @@ def test_the_moment_from_which_references_count_is_kept_until_another_is_said():
     ("fields", "sentence"),
     [
         ({"text": "x" * (LONGEST_TEXT + 1)}, "The text has 4001 characters; at most 4000 are allowed."),
-        ({"regions": "everywhere"}, "Regions must be a list of polygons."),
-        ({"regions": [[[0, 0], [1, 1]]]}, "Polygon 1 has 2 points; at least 3 are needed."),
-        ({"ignore_regions": [[[0, 0], [2, 0], [1, 1]]]}, "Polygon 1"),
+        ({"regions": "everywhere"}, "Regions: Regions must be a list of polygons."),
+        ({"regions": [[[0, 0], [1, 1]]]}, "^Regions: Polygon 1 has 2 points; at least 3 are needed."),
+        ({"ignore_regions": [[[0, 0], [2, 0], [1, 1]]]}, "Ignore regions: Polygon 1"),
         ({"regions": [[]] * 21}, "at most 20 are allowed"),
     ],
 )
