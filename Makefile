@@ -35,6 +35,7 @@ permissions: .venv/installed ## who may enter by which door, into docs/permissio
 bench: .venv/installed-dev ## numbers for bench/README.md; takes some minutes. STILLS=folder adds the evaluators
 	$(if $(STILLS),$(PY) bench/evaluate.py $(STILLS) --region lower:0.65 --seeds 10)
 	$(PY) bench/intake.py
+	$(PY) bench/wall.py
 
 .venv/uv-$(UV_VERSION):
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Visant needs Python 3.11 or newer; name one with PYTHON=python3.11."; exit 1; }

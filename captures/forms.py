@@ -1,15 +1,14 @@
 from collections.abc import Sequence
-from datetime import date, datetime, time, timedelta
+from datetime import timedelta
 from typing import Any, cast
 
 from django import forms
 from django.core.exceptions import ValidationError
-from django.utils import timezone
 
 from captures.evaluation.regions import parse_polygons
 from captures.models import CaptureQuerySet, State
 from devices.models import Device, DeviceQuerySet
-from orgs.forms import ServiceForm
+from orgs.forms import DayField, ServiceForm, midnight
 
 UNJUDGED = "unjudged"
 
@@ -23,17 +22,11 @@ class TimelineFilter(forms.Form):
     verdict = forms.ChoiceField(
         choices=[("", "Any verdict"), *State.choices, (UNJUDGED, "Not judged")], required=False
     )
-    day = forms.DateField(required=False, widget=forms.DateInput(attrs={"type": "date"}))
+    day = DayField(required=False)
 
     def __init__(self, *args: Any, devices: DeviceQuerySet, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         cast(forms.ModelChoiceField, self.fields["camera"]).queryset = devices.by_name()
-
-    def clean_day(self) -> date | None:
-        day: date | None = self.cleaned_data["day"]
-        if day and not 1900 <= day.year <= 2999:
-            raise ValidationError("Choose a day between 1900 and 2999.")  # beyond, some zones leave the calendar
-        return day
 
     def narrow(self, captures: CaptureQuerySet) -> CaptureQuerySet:
         """Return those of ``captures`` that are asked for; none when the question is not understood."""
@@ -44,7 +37,7 @@ class TimelineFilter(forms.Form):
         if camera:
             found = found.filter(device=camera)
         if day := self.cleaned_data["day"]:
-            found = found.matching(since=_midnight(day), until=_midnight(day + timedelta(days=1)))
+            found = found.matching(since=midnight(day), until=midnight(day + timedelta(days=1)))
         return found
 
 
@@ -106,10 +99,6 @@ class DefinitionForm(ServiceForm):
         help_text="What happens inside never counts.",
         widget=forms.Textarea(attrs=_polygon_attributes("ignore_regions")),
     )
-
-
-def _midnight(day: date) -> datetime:
-    return timezone.make_aware(datetime.combine(day, time()))
 
 
 def _parse_corner(corner: str, number: int) -> list[float]:

@@ -110,12 +110,14 @@ def cameras(request: MemberRequest) -> HttpResponse:
 @requires(Role.VIEWER)
 def camera(request: MemberRequest, pk: uuid.UUID) -> HttpResponse:
     device = _device_or_404(request, pk)
+    may_change = _may(request, Role.ADMIN)
     context = {
         "device": device,
         "captures": captures_of(request.membership, device).select_related("device").newest_first()[:RECENT],
-        "keys": device.keys.with_usage().newest_first(),
+        # They tell how much is sent, and from where, whatever a membership's limits are.
+        "keys": device.keys.with_usage().newest_first() if may_change else device.keys.none(),
         "definition": device.definitions.filter(active=True).first(),
-        "may_change": _may(request, Role.ADMIN),
+        "may_change": may_change,
         "visant_url": settings.VISANT_URL,
     }
     return render(request, "captures/camera.html", context)

@@ -1,9 +1,10 @@
 """What an organization's plan covers and how much of it is used, its cameras counted; and the warnings of it."""
 
 import uuid
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import date, datetime
 
 from django.db.models import Count, Q
 from django.utils import timezone
@@ -11,10 +12,12 @@ from django.utils import timezone
 from devices.models import Device
 from orgs import scope
 from orgs.limits import Usage, Use, usage_of_each, uses_of, why_not_judged_by
-from orgs.models import Limit, Organization
+from orgs.models import Limit, LimitWarning, Organization
 from orgs.services.plans import warn_owners
 
 BATCH = 200
+# Limit, period and percent of a warning.
+Warned = tuple[str, date, int]
 
 
 @dataclass(frozen=True)
@@ -54,28 +57,31 @@ def warn_of_limits(*, now: datetime | None = None) -> int:
     only the highest is told. Suspended organizations are not told: their pages are closed.
     """
     now = now or timezone.now()
-    told = 0
+    count = 0
     for batch in _limited_organizations():
         with scope.across_organizations("looks which organizations are near a limit"):
             usage = _usage_of_each([org.pk for org in batch], now)
+            reached = {org.pk: [use for use in uses_of(org, usage[org.pk], now) if use.level] for org in batch}
+            told = _told_of(reached)
         for org in batch:
+            new = [use for use in reached[org.pk] if not _is_told(use, told[org.pk])]
             with scope.within(org.pk):
-                told += _warn(org, [use for use in uses_of(org, usage[org.pk], now) if use.level])
+                count += sum(warn_owners(org=org, use=use) for use in new)
+    return count
+
+
+def _told_of(reached: dict[uuid.UUID, list[Use]]) -> dict[uuid.UUID, set[Warned]]:
+    """What the organizations were told of already, in the periods that count. One query."""
+    orgs = [pk for pk, uses in reached.items() if uses]
+    periods = {use.period for uses in reached.values() for use in uses}
+    warnings = LimitWarning.unscoped.filter(org__in=orgs, period__in=periods)
+    told = defaultdict(set)
+    for org_id, limit, period, percent in warnings.values_list("org", "limit", "period", "percent"):
+        told[org_id].add((limit, period, percent))
     return told
 
 
-def _warn(org: Organization, reached: list[Use]) -> int:
-    """Warn of the levels that are new. Most of the time none is, and that is one query."""
-    if not reached:
-        return 0
-    told = set(org.limitwarnings.filter(period__in={use.period for use in reached}).values_list(*WARNING))
-    return sum(warn_owners(org=org, use=use) for use in reached if not _is_told(use, told))
-
-
-WARNING = ("limit", "period", "percent")
-
-
-def _is_told(use: Use, told: set[tuple[str, object, int]]) -> bool:
+def _is_told(use: Use, told: set[Warned]) -> bool:
     """Whether this level or a higher one was told of. Falling below one and reaching it again is no news."""
     return any(
         (limit, period) == (use.limit, use.period) and percent >= use.level for limit, period, percent in told

@@ -7,6 +7,7 @@ class OrgsConfig(AppConfig):
     name = "orgs"
 
     def ready(self) -> None:
+        from orgs.accounts import signals  # noqa: F401 - listens from now on
         from orgs.checks import check_role
 
         checks.register(check_role, checks.Tags.database)

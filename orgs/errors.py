@@ -4,6 +4,8 @@ A service raises a subclass with its own ``code`` and a sentence for people; ``v
 class into an HTTP status, once for all doors.
 """
 
+from collections.abc import Mapping
+
 
 class DomainError(Exception):
     """A refusal. ``str(error)`` is the sentence for people, ``code`` the word for programs."""
@@ -16,9 +18,13 @@ class DomainError(Exception):
 
 
 class Invalid(DomainError):
-    """What was sent cannot be understood or taken."""
+    """What was sent cannot be understood or taken. ``fields``: what is wrong with which, where it is known."""
 
     code = "invalid"
+
+    def __init__(self, sentence: str, *, fields: Mapping[str, str] | None = None) -> None:
+        super().__init__(sentence)
+        self.fields = dict(fields or {})
 
 
 class TooLarge(Invalid):

@@ -9,9 +9,8 @@ from django.utils import timezone
 
 from orgs.errors import Conflict, Invalid, LimitReached
 from orgs.models import ApiToken, Membership, MembershipQuerySet
-
-# Far enough, and no time zone leaves the calendar.
-LAST_YEAR = 2999
+from orgs.models.organizations import LONGEST_RETENTION_DAYS
+from orgs.models.tokens import LARGEST_QUOTA
 
 
 class ServiceForm(forms.Form):
@@ -23,6 +22,16 @@ class ServiceForm(forms.Form):
 
     conflicts = False
 
+    def add_error(self, field: str | None, error: Any) -> None:
+        """The first field that is wrong gets the focus, so that it is in sight; if it is none, the first one."""
+        super().add_error(field, error)
+        names = [name for name, one in self.fields.items() if not one.widget.is_hidden]
+        first = next((name for name in names if name in self.errors), names[0] if names else None)
+        for name in names:
+            self.fields[name].widget.attrs.pop("autofocus", None)
+        if first:
+            self.fields[first].widget.attrs["autofocus"] = True
+
     @property
     def status(self) -> int:
         if not self.errors:
@@ -31,12 +40,32 @@ class ServiceForm(forms.Form):
 
     @contextmanager
     def refusals(self) -> Iterator[None]:
-        """Turn a refusal inside the block into an error of the form."""
+        """Turn a refusal inside the block into an error of the form, or of the fields that it is about."""
         try:
             yield
         except (Invalid, Conflict, LimitReached) as refusal:
             self.conflicts = not isinstance(refusal, Invalid)
-            self.add_error(None, str(refusal))
+            fields = refusal.fields if isinstance(refusal, Invalid) else {}
+            if fields and set(fields) <= set(self.fields):
+                self.add_error(None, forms.ValidationError({name: [text] for name, text in fields.items()}))
+            else:
+                self.add_error(None, str(refusal))
+
+
+class DayField(forms.DateField):
+    """A day in the current time zone."""
+
+    widget = forms.DateInput(attrs={"type": "date"})
+
+    def validate(self, value: date | None) -> None:
+        super().validate(value)
+        if value and not 1900 <= value.year <= 2999:  # beyond, some zones leave the calendar
+            raise forms.ValidationError("Choose a day between 1900 and 2999.")
+
+
+def midnight(day: date) -> datetime:
+    """Return the beginning of the day in the current time zone."""
+    return timezone.make_aware(datetime.combine(day, time()))
 
 
 def time_zones() -> list[tuple[str, str]]:
@@ -52,12 +81,15 @@ class NewOrganizationForm(ServiceForm):
 
 class SettingsForm(NewOrganizationForm):
     slug = forms.SlugField(
-        label="Short name", max_length=60, help_text="Letters, digits and hyphens; nobody else's."
+        label="Short name",
+        max_length=60,
+        help_text="Letters, digits, hyphens and underscores; nobody else's.",
+        error_messages={"invalid": "Use only letters (a to z), digits, hyphens and underscores."},
     )
     retention_days = forms.IntegerField(
         label="Days that pictures are kept",
         min_value=1,
-        max_value=36_500,
+        max_value=LONGEST_RETENTION_DAYS,
         required=False,
         help_text="Empty: for ever.",
     )
@@ -88,12 +120,7 @@ class TokenForm(ServiceForm):
         widget=forms.TextInput(attrs={"autocomplete": "off"}),
     )
     access = forms.ChoiceField(label="It may", choices=ApiToken.Access.choices, widget=forms.RadioSelect)
-    expires_at = forms.DateField(
-        label="Last day",
-        required=False,
-        help_text="Empty: it does not end by itself.",
-        widget=forms.DateInput(attrs={"type": "date"}),
-    )
+    expires_at = DayField(label="Last day", required=False, help_text="Empty: it does not end by itself.")
     networks = forms.CharField(
         label="Allowed networks",
         required=False,
@@ -103,19 +130,15 @@ class TokenForm(ServiceForm):
     daily_quota = forms.IntegerField(
         label="Requests a day",
         min_value=1,
-        max_value=2**31 - 1,
+        max_value=LARGEST_QUOTA,
         required=False,
-        help_text="Empty: no limit. Days are UTC.",
+        help_text="Empty: no limit. Requests refused over it count, too. Days are UTC.",
     )
 
     def clean_expires_at(self) -> datetime | None:
         """Return the end of that day in the current time zone."""
         last_day: date | None = self.cleaned_data["expires_at"]
-        if last_day is None:
-            return None
-        if last_day.year > LAST_YEAR:
-            raise forms.ValidationError("Choose an earlier day, or none.")
-        return timezone.make_aware(datetime.combine(last_day + timedelta(days=1), time()))
+        return midnight(last_day + timedelta(days=1)) if last_day else None
 
     def clean_networks(self) -> list[str]:
         return str(self.cleaned_data["networks"]).split()

@@ -57,8 +57,9 @@ class Use:
 
     @property
     def bar(self) -> int:
-        """The percent that a bar shows: never longer than it is."""
-        return min(100, self.percent or 0)
+        """The percent that a bar shows, never longer than it is: what is used; of a trial, what is left."""
+        used = min(100, self.percent or 0)
+        return used if self.ends_at is None else 100 - used
 
     @property
     def days_left(self) -> int:

@@ -14,7 +14,7 @@ def as_networks(texts: Sequence[str], refusal: type[Invalid]) -> list[str]:
     Raises ``refusal`` for what is no network.
     """
     if len(texts) > MOST_NETWORKS:
-        raise refusal(f"networks: Name at most {MOST_NETWORKS} networks.")
+        raise _refused(f"Name at most {MOST_NETWORKS} networks.", refusal)
     return list(dict.fromkeys(str(_network(text, refusal)) for text in texts))
 
 
@@ -35,10 +35,14 @@ def _network(text: str, refusal: type[Invalid]) -> IPv4Network | IPv6Network:
     try:
         network = ip_network(text.strip(), strict=False)
     except ValueError as error:
-        raise refusal(f"networks: {text!r} is no network; one is written like 192.0.2.0/24.") from error
+        raise _refused(f"{text!r} is no network; one is written like 192.0.2.0/24.", refusal) from error
     # What a server that listens on IPv6 sees of IPv4 (::ffff:192.0.2.1) is IPv4.
     mapped = network.network_address.ipv4_mapped if isinstance(network, IPv6Network) else None
     return IPv4Network((mapped, network.prefixlen - 96)) if mapped and network.prefixlen >= 96 else network
+
+
+def _refused(sentence: str, refusal: type[Invalid]) -> Invalid:
+    return refusal(sentence, fields={"networks": sentence})
 
 
 def _plain(address: IPv4Address | IPv6Address) -> IPv4Address | IPv6Address:

@@ -1,4 +1,5 @@
 from django.apps import AppConfig
+from django.core import checks
 
 
 class VisantConfig(AppConfig):
@@ -7,4 +8,6 @@ class VisantConfig(AppConfig):
     name = "visant"
 
     def ready(self) -> None:
-        from visant import checks  # noqa: F401 - registers them
+        from visant.checks import check_trusted_proxies
+
+        checks.register(check_trusted_proxies, checks.Tags.security, deploy=True)

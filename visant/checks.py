@@ -7,7 +7,6 @@ from django.conf import settings
 from django.core import checks
 
 
-@checks.register(checks.Tags.security, deploy=True)
 def check_trusted_proxies(app_configs: Any, **kwargs: Any) -> Sequence[checks.CheckMessage]:
     """Behind a server that ends TLS and is not trusted, all callers seem to be one, and none to use https."""
     if settings.VISANT_URL.startswith("https:") and not settings.TRUSTED_PROXIES:

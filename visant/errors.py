@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from django.conf import settings
 from django.core.exceptions import PermissionDenied, RequestDataTooBig, SuspiciousOperation
 from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
@@ -156,7 +157,9 @@ def error_page(request: HttpRequest, answer: HttpResponse | None) -> HttpRespons
         answer = problem(500, "internal_error", detail, retryable=True, keep_local=True)
     if request.path.startswith("/v1/"):
         return answer
-    page = render(request, "error.html", {"problem": json.loads(answer.content)}, status=answer.status_code)
+    # Who may be logged in, told without the database: the way on is called by it, and is the same.
+    context = {"problem": json.loads(answer.content), "logged_in": settings.SESSION_COOKIE_NAME in request.COOKIES}
+    page = render(request, "error.html", context, status=answer.status_code)
     if "Retry-After" in answer:
         page["Retry-After"] = answer["Retry-After"]
     return page
@@ -179,6 +182,12 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
 
 def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     return error_page(request, problem(404, "not_found", "There is nothing here.", **NOT_THE_PICTURE))
+
+
+def too_many_requests(request: HttpRequest) -> HttpResponse:
+    """As of a library's own limits, which do not say when they end."""
+    refusal = errors.TooManyRequests("Too often; try again in a minute.", retry_after=60)
+    return error_page(request, problem_response(refusal))
 
 
 def server_error(request: HttpRequest) -> HttpResponse:

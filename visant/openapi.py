@@ -77,7 +77,7 @@ class AutoSchema(openapi.AutoSchema):
         yield from (500, 503)
 
     def _get_paginator(self) -> Any:
-        paginator = super()._get_paginator()  # type: ignore[no-untyped-call]
+        paginator = super()._get_paginator()  # type: ignore[no-untyped-call] # drf-spectacular is not
         if paginator is not None:
             paginator.results_key = getattr(self.view, "results_key", "results")
         return paginator

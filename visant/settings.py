@@ -32,7 +32,7 @@ try:
     VISANT_VAR = Path(env.str("VISANT_VAR", "") or BASE_DIR / "var").resolve()
     PORT = env.int("PORT", 8000, validate=validate.Range(1, 65535), **NUMBER)
     VISANT_HOST = env.str("VISANT_HOST", "127.0.0.1")
-    VISANT_URL = env.str("VISANT_URL", "") or f"http://localhost:{PORT}"
+    VISANT_URL = (env.str("VISANT_URL", "") or f"http://localhost:{PORT}").rstrip("/")
     VISANT_MIGRATE = env.bool("VISANT_MIGRATE", False, **BOOLEAN)
     WEB_PROCESSES = env.int("WEB_PROCESSES", 2, validate=validate.Range(1, 256), **NUMBER)
     VISANT_WEB_THREADS = env.int("VISANT_WEB_THREADS", 8, validate=validate.Range(1, 256), **NUMBER)
@@ -83,6 +83,8 @@ try:
             "reset_account": "5/h",
             "invitation_address": "60/5m",  # links that were never given out
             "invitation_account": "30/h",
+            "invitation_mail_organization": "100/h",
+            "invitation_mail_recipient": "5/h",  # for one organization's mails
             "secret_address": "60/m",  # keys and tokens that open nothing
             "secret_account": "10/m",
             "upload_key": "600/m",
@@ -298,7 +300,7 @@ EMAIL_TIMEOUT = EMAIL.get("EMAIL_TIMEOUT") or 10  # seconds; a page waits for it
 # --- people
 
 AUTH_USER_MODEL = "orgs.User"
-AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
+AUTHENTICATION_BACKENDS = ["orgs.accounts.backends.AuthenticationBackend"]
 ACCOUNT_ADAPTER = "orgs.accounts.adapters.AccountAdapter"
 ACCOUNT_FORMS = {
     "login": "orgs.accounts.forms.LoginForm",
@@ -367,9 +369,10 @@ PASSWORD_HASHERS = [
     "orgs.hashers.BcryptHasher",
 ]
 AUTH_PASSWORD_VALIDATORS = [
-    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
-    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
-    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "orgs.passwords.NotOneself"},
+    {"NAME": "orgs.passwords.LongEnough", "OPTIONS": {"min_length": 10}},
+    {"NAME": "orgs.passwords.NotCommon"},
+    {"NAME": "orgs.passwords.NotANumber"},
 ]
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
@@ -416,7 +419,6 @@ SIMPLE_JWT = {
     "REFRESH_TOKEN_LIFETIME": timedelta(days=14),
     # A token ends with the password it was made with.
     "CHECK_REVOKE_TOKEN": True,
-    "UPDATE_LAST_LOGIN": True,
 }
 
 # Every so many seconds each process writes how much keys were used; 0: only when it is told to.

@@ -2,11 +2,13 @@ from django.contrib import admin
 from django.urls import include, path
 
 from visant import description
+from visant.favicon import favicon
 from visant.health import healthz, readyz
 
 handler400 = "visant.errors.bad_request"
 handler403 = "visant.errors.permission_denied"
 handler404 = "visant.errors.page_not_found"
+handler429 = "visant.errors.too_many_requests"  # django-allauth asks for it
 handler500 = "visant.errors.server_error"
 
 urlpatterns = [
@@ -18,6 +20,7 @@ urlpatterns = [
     path("v1/", include("captures.api.urls")),
     path("v1/schema", description.Schema.as_view(), name="schema"),
     path("v1/docs", description.Docs.as_view(), name="docs"),
+    path("favicon.ico", favicon, name="favicon"),
     path("healthz", healthz, name="healthz"),
     path("readyz", readyz, name="readyz"),
     path("admin/", admin.site.urls),

@@ -18,7 +18,7 @@ from captures.serving import image_response, thumbnail_response
 from devices.api.authentication import refuse_other_device
 from devices.api.views import DeviceOrMemberAPIView, get_device
 from devices.models import Device, DeviceKey
-from devices.services import why_not_judged
+from devices.services import why_over_quota
 from orgs.errors import NotThere
 from orgs.metering import count_picture
 
@@ -51,7 +51,7 @@ class CaptureList(DeviceOrMemberAPIView, ListAPIView[Capture]):
         if named := fields.pop("device_id", None):
             refuse_other_device(device, named)
         key = cast(DeviceKey, request.auth)
-        capture, created = store_capture(device=device, data=data, not_judged=why_not_judged(key), **fields)
+        capture, created = store_capture(device=device, data=data, not_judged=why_over_quota(key), **fields)
         if created:
             count_picture(key, size=capture.byte_size)
         return Response(RECEIPT.to_representation(capture), status=201 if created else 200)

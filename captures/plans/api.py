@@ -7,6 +7,7 @@ from rest_framework.response import Response
 from captures.plans.serializers import PlanOut, RedeemIn
 from devices.plans import plan_of
 from orgs.api.parsers import JSONParser
+from orgs.api.serializers.base import received
 from orgs.api.views import MemberAPIView
 from orgs.models import Role
 from orgs.services.plans import redeem_code
@@ -30,7 +31,5 @@ class Redeem(MemberAPIView):
 
     @extend_schema(request=RedeemIn, responses=PlanOut)
     def post(self, request: Request) -> Response:
-        incoming = RedeemIn(data=request.data)
-        incoming.is_valid(raise_exception=True)
-        redeem_code(org=self.org, acting_user=self.person, **incoming.validated_data)
+        redeem_code(org=self.org, acting_user=self.person, **received(RedeemIn, request))
         return Response(PlanOut(plan_of(self.org)).data)

@@ -1,12 +1,11 @@
-from typing import Any
-
 from rest_framework import serializers
 
 from devices.plans import Plan
+from orgs.api.serializers.base import In
 from orgs.limits import Use
 
 
-class RedeemIn(serializers.Serializer[Any]):
+class RedeemIn(In):
     code = serializers.CharField(max_length=60)
 
 

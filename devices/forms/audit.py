@@ -1,11 +1,11 @@
-from datetime import date, datetime, time, timedelta
+from datetime import timedelta
 from typing import Any, cast
 
 from django import forms
 from django.core.exceptions import ValidationError
-from django.utils import timezone
 
 from devices.models import Device, DeviceQuerySet
+from orgs.forms import DayField, midnight
 from orgs.models.audit import AuditQuerySet
 from orgs.wording import ACTIONS_OF, Subject
 
@@ -22,18 +22,12 @@ class AuditFilter(forms.Form):
         widget=forms.TextInput(attrs={"placeholder": "Name or address", "autocomplete": "off"}),
     )
     about = forms.ChoiceField(choices=[("", "Everything"), *Subject.choices], required=False)
-    since = forms.DateField(label="From", required=False, widget=forms.DateInput(attrs={"type": "date"}))
-    until = forms.DateField(label="To", required=False, widget=forms.DateInput(attrs={"type": "date"}))
+    since = DayField(label="From", required=False)
+    until = DayField(label="To", required=False)
 
     def __init__(self, *args: Any, devices: DeviceQuerySet, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         cast(forms.ModelChoiceField, self.fields["camera"]).queryset = devices.by_name()
-
-    def clean_since(self) -> date | None:
-        return _bearable(self.cleaned_data["since"])
-
-    def clean_until(self) -> date | None:
-        return _bearable(self.cleaned_data["until"])
 
     def clean(self) -> None:
         since, until = self.cleaned_data.get("since"), self.cleaned_data.get("until")
@@ -48,17 +42,7 @@ class AuditFilter(forms.Form):
         return entries.matching(
             person=wanted["person"],
             actions=ACTIONS_OF[Subject(wanted["about"])] if wanted["about"] else (),
-            since=_midnight(wanted["since"]) if wanted["since"] else None,
-            until=_midnight(wanted["until"] + timedelta(days=1)) if wanted["until"] else None,
+            since=midnight(wanted["since"]) if wanted["since"] else None,
+            until=midnight(wanted["until"] + timedelta(days=1)) if wanted["until"] else None,
             device_id=wanted["camera"].pk if wanted["camera"] else None,
         )
-
-
-def _bearable(day: date | None) -> date | None:
-    if day and not 1900 <= day.year <= 2999:
-        raise ValidationError("Choose a day between 1900 and 2999.")  # beyond, some zones leave the calendar
-    return day
-
-
-def _midnight(day: date) -> datetime:
-    return timezone.make_aware(datetime.combine(day, time()))

@@ -1,6 +1,7 @@
 from django import forms
 
 from orgs.forms import ServiceForm
+from orgs.models.tokens import LARGEST_QUOTA
 
 
 class CameraForm(ServiceForm):
@@ -15,7 +16,7 @@ class KeyForm(ServiceForm):
     daily_quota = forms.IntegerField(
         label="Requests a day",
         min_value=1,
-        max_value=2**31 - 1,
+        max_value=LARGEST_QUOTA,
         required=False,
         help_text="Empty: no limit. Beyond it pictures are still kept, but not judged. Days are UTC.",
     )

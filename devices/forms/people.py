@@ -1,18 +1,16 @@
 """Whom an organization lets in, as what and how far."""
 
 import uuid
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any, ClassVar, cast
 
 from django import forms
-from django.core.exceptions import ValidationError
 from django.utils import timezone
 
 from devices.models import Device, DeviceQuerySet
-from orgs.forms import ServiceForm
+from orgs.forms import DayField, ServiceForm, midnight
 from orgs.models import AccessLimits, Membership, Role
 
-DAY = forms.DateInput(attrs={"type": "date"})
 OPEN_FOR = [("1", "1 day"), ("7", "7 days"), ("30", "30 days")]
 
 
@@ -35,12 +33,10 @@ class AccessForm(ServiceForm):
     cameras: "forms.ModelMultipleChoiceField[Device]" = forms.ModelMultipleChoiceField(
         queryset=None, required=False, widget=forms.CheckboxSelectMultiple
     )
-    history_from = forms.DateField(
-        label="Pictures from", required=False, widget=DAY, help_text="Empty: also all that were taken before."
+    history_from = DayField(
+        label="Pictures from", required=False, help_text="Empty: also all that were taken before."
     )
-    valid_until = forms.DateField(
-        label="Member until", required=False, widget=DAY, help_text="The last day; empty: until removed."
-    )
+    valid_until = DayField(label="Member until", required=False, help_text="The last day; empty: until removed.")
 
     def __init__(
         self, data: Any, *, acting: Membership, devices: DeviceQuerySet, row: Membership | None = None
@@ -73,11 +69,7 @@ class AccessForm(ServiceForm):
             kept: datetime | None = getattr(self.row, name)
             return kept
         day: date | None = self.cleaned_data[name]
-        if day is None:
-            return None
-        if not 1900 <= day.year <= 2999:
-            raise ValidationError("Choose a day between 1900 and 2999.")  # beyond, some zones leave the calendar
-        return timezone.make_aware(datetime.combine(day + later, time.min))
+        return midnight(day + later) if day else None
 
 
 class InviteForm(AccessForm):
@@ -86,7 +78,7 @@ class InviteForm(AccessForm):
     email = forms.EmailField(
         label="E-mail address",
         required=False,
-        help_text="Only this person can accept, and gets the link by e-mail. Empty: whoever has the link, once.",
+        help_text="Only this person can accept, and gets the link by e-mail. Empty: anybody with the link, once.",
         widget=forms.EmailInput(attrs={"autocomplete": "off", "autofocus": True}),
     )
     open_for = forms.ChoiceField(label="Can be accepted for", choices=OPEN_FOR, initial="7")

@@ -74,5 +74,5 @@ def _device_or_404(request: MemberRequest, pk: uuid.UUID) -> Device:
 
 def _key_page(request: MemberRequest, device: Device, key: str) -> HttpResponse:
     """Show a key the only time there is: the page is not to be kept by a browser, nor by anything between."""
-    address = urlsplit(settings.VISANT_URL.rstrip("/"))
+    address = urlsplit(settings.VISANT_URL)
     return render(request, "devices/key.html", {"device": device, "key": key, "address": address})

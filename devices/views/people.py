@@ -60,7 +60,7 @@ def send_again(request: MemberRequest, pk: uuid.UUID) -> HttpResponse:
 @require_POST
 @requires(Role.ADMIN)
 def take_back(request: MemberRequest, pk: uuid.UUID) -> HttpResponse:
-    revoke_invitation(invitation=_invitation_or_404(request, pk), acting_user=request.user)
+    revoke_invitation(invitation=_invitation_or_404(request, pk), acting_membership=request.membership)
     messages.success(request, "The invitation is taken back; its link opens nothing any more.")
     return redirect("people")
 

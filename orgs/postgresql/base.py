@@ -44,7 +44,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
     def _savepoint_rollback(self, sid: str) -> None:
         try:
-            super()._savepoint_rollback(sid)  # type: ignore[misc]
+            super()._savepoint_rollback(sid)  # type: ignore[misc] # the stubs leave it out
         finally:
             self._told = None
 

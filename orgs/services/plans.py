@@ -241,7 +241,7 @@ def _months_later(moment: datetime, months: int) -> datetime:
 
 def _mail_owners(org: Organization, use: Use, warning: LimitWarning) -> None:
     owners = org.memberships.live_at(timezone.now()).filter(role=Role.OWNER).select_related("user")
-    context = {"org": org, "use": use, "link": settings.VISANT_URL.rstrip("/") + reverse("plan")}
+    context = {"org": org, "use": use, "link": settings.VISANT_URL + reverse("plan")}
     subject = " ".join(f"{org}: {use.sentence}".split())
     text = render_to_string("orgs/mail/limit_warning.txt", context)
     try:

@@ -14,16 +14,18 @@ register = template.Library()
 
 @register.inclusion_tag("orgs/_plan_notices.html", takes_context=True)
 def plan_notices(context: Context) -> dict[str, Any]:
-    """The limits that are near or reached: for owners and admins, and not on the page that shows all of it.
+    """The limits that are near or reached: for owners and admins.
 
-    One query for organizations with limits, none for others. Camera slots are told of where cameras are added:
-    that all are in use stops nothing.
+    Not on the page that shows all of it, nor on those of a person's own account. One query for organizations with
+    limits, none for others. Camera slots are told of where cameras are added: that all are in use stops nothing.
     """
     request: Any = context.get("request")
     membership = getattr(request, "membership", None)
     match = getattr(request, "resolver_match", None)
-    shows_all = match is not None and match.url_name in ("plan", "redeem-code")
-    return {"uses": [] if membership is None or shows_all else _reached(membership)}
+    elsewhere = match is None or not (
+        match.url_name in ("plan", "redeem-code") or match.route.startswith("account")
+    )
+    return {"uses": _reached(membership) if membership is not None and elsewhere else []}
 
 
 def _reached(membership: Membership) -> list[Use]:

@@ -23,6 +23,7 @@ from orgs.services.invitations import (
     find_invitation,
     refuse_unacceptable,
 )
+from orgs.wording import with_article
 
 STATUSES: dict[type[DomainError], int] = {
     InvitationUnknown: 404,
@@ -56,7 +57,7 @@ def _accept(request: HttpRequest, token: str, user: User) -> HttpResponse:
     membership = accept_invitation(token=token, user=user)
     request.session.pop(INVITATION, None)
     request.session[CHOSEN] = str(membership.org_id)
-    messages.success(request, f"Welcome: you are {membership.get_role_display().lower()} of {membership.org} now.")
+    messages.success(request, f"Welcome: you are {with_article(membership.role)} of {membership.org} now.")
     return redirect("timeline")
 
 

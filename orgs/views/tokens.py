@@ -24,7 +24,7 @@ def tokens(request: MemberRequest) -> HttpResponse:
     if form.is_valid():
         with form.refusals():
             token, text = create_token(membership=request.membership, **form.cleaned_data)
-            context = {"token": token, "text": text, "visant_url": settings.VISANT_URL.rstrip("/")}
+            context = {"token": token, "text": text, "visant_url": settings.VISANT_URL}
             return render(request, "orgs/token.html", context)
     context = {"form": form, "tokens": tokens_of(request.membership).with_usage().newest_first()}
     return render(request, "orgs/tokens.html", context, status=form.status)

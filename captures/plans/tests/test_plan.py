@@ -119,14 +119,16 @@ def test_the_page_shows_each_limit_and_how_much_of_it_is_used(org, owner):
     Organization.objects.filter(pk=org.pk).update(trial_ends_at=timezone.now() + timedelta(days=12, hours=-1))
     page = owner.get(PAGE)
     text = text_of(page)
-    assert "Cameras 1 of 5 20 %" in text
-    assert "Pictures stored 9.2 GB of 10 GB 92 %" in text
+    assert "Cameras 1 of 5 · 20 %" in text
+    assert "Pictures stored 9.2 GB of 10 GB · 92 %" in text
     assert "92 % Nearly used up." in text.replace("  ", " ")
-    assert "Evaluations this month 1,234 of 1,000 123 %" in text
+    assert "Evaluations this month 1,234 of 1,000 · 123 %" in text
     assert "Trial 12 days left, until" in text
-    assert "Not judged: the plan covers 1,000 evaluations a month. Pictures are still taken in and kept." in text
+    assert "New pictures are taken in and kept, but not judged: the plan covers 1,000 evaluations a month." in text
+    assert text.count("taken in and kept") == 1
     bars = re.findall(r'<progress value="(\d+)" max="100"', page.content.decode())
     assert bars[:3] == ["20", "92", "100"]
+    assert int(bars[3]) > 0  # of a trial, what is left
     assert "style=" not in page.content.decode()
 
 
@@ -142,9 +144,9 @@ def test_without_limits_the_page_says_so():
 def test_a_trial_that_is_over_says_what_that_means(org, owner):
     Organization.objects.filter(pk=org.pk).update(trial_ends_at=timezone.now() - timedelta(days=1))
     text = text_of(owner.get(PAGE))
-    assert "Not judged: the trial ended on" in text
+    assert "New pictures are taken in and kept, but not judged: the trial ended on" in text
+    assert text.count("taken in and kept") == 1
     assert "Trial ended" in text
-    assert "Pictures are still taken in and kept, but not judged." in text
 
 
 def test_another_organization_sees_its_own_plan_only(org):
@@ -247,7 +249,9 @@ def test_the_page_costs_the_same_however_much_there_is(org, owner):
 
 def notices(client: Client, page: str = "/cameras") -> list[str]:
     found = re.search(
-        r'<ul class="notices" aria-label="The plan">(.*?)</ul>', client.get(page).content.decode(), re.S
+        r'<ul class="notices notices--plan" aria-label="The plan">(.*?)</ul>',
+        client.get(page).content.decode(),
+        re.S,
     )
     lines = re.findall(r"<li[^>]*>(.*?)</li>", found[1], re.S) if found else []
     return [" ".join(re.sub(r"<[^>]*>", " ", line).split()) for line in lines]
@@ -261,6 +265,7 @@ def test_owners_and_admins_are_told_at_the_top_of_pages_and_others_are_not(org, 
         assert (notices(owner, page), notices(admin, page)) == ([sentence], [sentence]), page
     assert (notices(member), notices(viewer), notices(logged_in(owner_of(make_org())))) == ([], [], [])
     assert notices(owner, PAGE) == []  # it says so itself
+    assert (notices(owner, "/account"), notices(owner, "/account/tokens")) == ([], [])
 
 
 def test_far_from_all_limits_nobody_is_told(org, owner):
