@@ -5,6 +5,7 @@ from allauth.mfa.base import views as mfa
 from allauth.mfa.recovery_codes import views as codes
 from allauth.socialaccount import views as socialaccount
 from allauth.socialaccount.providers.openid_connect import views as openid_connect
+from django.contrib.auth.decorators import login_not_required
 from django.urls import path, re_path
 
 from orgs.accounts import views
@@ -48,7 +49,7 @@ urlpatterns = [
     path("login/<slug:provider_id>", views.single_sign_on, name="openid_connect_login"),
     path("login/<slug:provider_id>/back", openid_connect.callback, name="openid_connect_callback"),
     path("login/sso/cancelled", socialaccount.login_cancelled, name="socialaccount_login_cancelled"),
-    path("login/sso/failed", socialaccount.login_error, name="socialaccount_login_error"),
+    path("login/sso/failed", login_not_required(socialaccount.login_error), name="socialaccount_login_error"),
     path("signup/sso", socialaccount.signup, name="socialaccount_signup"),
     path("account/sso", of_person(views.Connections.as_view()), name="socialaccount_connections"),
 ]

@@ -100,7 +100,7 @@ def test_it_ends_soon_when_asked(tmp_path, number):
         log = (tmp_path / "scheduler.log").open("w+")
         with log, subprocess.Popen(command, cwd=BASE_DIR, env=server.environment, stderr=log) as scheduler:
             deadline = time.monotonic() + 30
-            while "Swept" not in (tmp_path / "scheduler.log").read_text() and time.monotonic() < deadline:
+            while "Calling" not in (tmp_path / "scheduler.log").read_text() and time.monotonic() < deadline:
                 time.sleep(0.1)
             time.sleep(0.3)
             scheduler.send_signal(number)

@@ -44,6 +44,7 @@ class Command(BaseCommand):
         threads = [threading.Thread(target=repeat, args=(job, stop), name=job.name, daemon=True) for job in jobs]
         for thread in threads:
             thread.start()
+        logger.info("Calling %s.", ", ".join(job.name for job in jobs))
         while not stop.wait(1):
             for thread in threads:
                 if not thread.is_alive():
