@@ -26,9 +26,9 @@ from orgs.api.serializers.base import received
 from orgs.api.views import AnyoneAPIView, PersonAPIView
 from orgs.models import User
 from orgs.services.accounts import rename_person
+from orgs.services.links import choose_password
 from orgs.services.logins import (
     change_own_password,
-    choose_password,
     log_in,
     log_out,
     refresh_login,

@@ -1,5 +1,7 @@
 """Links that let a person in without a mail server, too: to be mailed, or copied by an operator."""
 
+import uuid
+
 from allauth.account.forms import default_token_generator
 from allauth.account.models import EmailAddress, EmailConfirmationHMAC
 from allauth.account.utils import user_pk_to_url_str
@@ -7,11 +9,16 @@ from django.conf import settings
 from django.db import transaction
 from django.urls import reverse
 
-from orgs.errors import Conflict
+from orgs.errors import Conflict, Invalid
 from orgs.models import User
-from orgs.services.accounts import record_for_person
+from orgs.ratelimits import count
+from orgs.services.accounts import record_for_person, reset_password
 from orgs.services.addresses import vouch_for_address
 from orgs.services.users import get_user
+
+
+class ResetKeyInvalid(Invalid):
+    code = "reset_key_invalid"
 
 
 class NothingToVerify(Conflict):
@@ -50,6 +57,29 @@ def reset_link(key: str) -> str:
     """Return the address of the page on which the owner of a :func:`reset_key` chooses a new password."""
     user, _, token = key.partition("-")
     return _absolute(reverse("account_reset_password_from_key", kwargs={"uidb36": user, "key": token}))
+
+
+@transaction.atomic
+def choose_password(*, key: str, password: str) -> User:
+    """Set a new password by the ``key`` of the link that was mailed to who forgot theirs. It opens once.
+
+    Raises :class:`ResetKeyInvalid`, ``WeakPassword`` and, tried too often for one account, ``TooManyRequests``.
+    """
+    named, _, token = key.partition("-")
+    try:
+        pk = uuid.UUID(named)
+    except ValueError:
+        raise _wrong_reset_key() from None
+    count("reset_account", pk.hex)  # as the page's link names the account
+    user = User.objects.select_for_update(no_key=True).filter(pk=pk, is_active=True).first()
+    if user is None or not default_token_generator.check_token(user, token):
+        raise _wrong_reset_key()
+    reset_password(user=user, password=password)
+    return user
+
+
+def _wrong_reset_key() -> ResetKeyInvalid:
+    return ResetKeyInvalid("This link is not right, was used already, or is too old.")
 
 
 def verification_link(address: EmailAddress) -> str:

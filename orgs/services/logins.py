@@ -11,7 +11,6 @@ from datetime import timedelta
 from typing import Any
 
 from allauth.account import app_settings as account_settings
-from allauth.account.forms import default_token_generator
 from allauth.account.models import EmailAddress
 from django.conf import settings
 from django.contrib.auth.hashers import make_password
@@ -33,7 +32,6 @@ from orgs.services.accounts import (
     change_password,
     check_second_factor,
     has_second_factor,
-    reset_password,
     sign_up,
 )
 from orgs.services.addresses import vouch_for_address
@@ -73,10 +71,6 @@ class SignUpClosed(NotAllowed):
 
 class WrongPassword(Invalid):
     code = "wrong_password"
-
-
-class ResetKeyInvalid(Invalid):
-    code = "reset_key_invalid"
 
 
 @dataclass(frozen=True)
@@ -167,29 +161,6 @@ def change_own_password(*, user: User, membership: Membership | None, present: s
     with transaction.atomic():
         change_password(user=user, password=new, acting_user=user)
         return _start(user, membership)
-
-
-@transaction.atomic
-def choose_password(*, key: str, password: str) -> User:
-    """Set a new password by the ``key`` of the link that was mailed to who forgot theirs. It opens once.
-
-    Raises :class:`ResetKeyInvalid`, ``WeakPassword`` and, tried too often for one account, ``TooManyRequests``.
-    """
-    named, _, token = key.partition("-")
-    try:
-        pk = uuid.UUID(named)
-    except ValueError:
-        raise _wrong_reset_key() from None
-    count("reset_account", pk.hex)  # as the page's link names the account
-    user = User.objects.select_for_update(no_key=True).filter(pk=pk, is_active=True).first()
-    if user is None or not default_token_generator.check_token(user, token):
-        raise _wrong_reset_key()
-    reset_password(user=user, password=password)
-    return user
-
-
-def _wrong_reset_key() -> ResetKeyInvalid:
-    return ResetKeyInvalid("This link is not right, was used already, or is too old.")
 
 
 def forget_expired_logins() -> None:

@@ -273,9 +273,9 @@ def _(world: World) -> Call:
     return partial(change, user=world.owner, membership=world.acting, present=PASSWORD, new=NEW_PASSWORD)
 
 
-@audited("orgs.services.logins.choose_password", "password.reset user")
+@audited("orgs.services.links.choose_password", "password.reset user")
 def _(world: World) -> Call:
-    return partial(logins.choose_password, key=links.reset_key(world.owner), password=NEW_PASSWORD)
+    return partial(links.choose_password, key=links.reset_key(world.owner), password=NEW_PASSWORD)
 
 
 @audited("orgs.services.logins.sign_up_and_log_in", "organization.founded organization")
