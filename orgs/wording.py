@@ -152,7 +152,7 @@ def sentence(entry: AuditEntry) -> str:
 def changes(entry: AuditEntry, names: Mapping[str, str] | None = None) -> list[Change]:
     """Return the fields that differ. ``names``: ids that are better told by a name, as those of cameras."""
     before, after = entry.before or {}, entry.after or {}
-    fields = dict.fromkeys([*before, *after])
+    fields = sorted({*before, *after})  # databases keep them in orders of their own
     return [
         Change(
             FIELDS.get(field) or field.removesuffix("_at").replace("_ids", "s").replace("_", " ").capitalize(),

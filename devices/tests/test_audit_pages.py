@@ -229,9 +229,9 @@ def test_values_and_fields_are_called_as_elsewhere():
     page = logged_in(owner_of(org)).get(PAGE, {"until": "2026-03-31"})
     [changes] = [item["changes"] for item in page.context["entries"]]
     assert [(change.field, change.before, change.after) for change in changes] == [
+        ("Cameras", "all", "none"),
         ("Role", "Member", "Viewer"),
         ("Member until", "no end", "24 Dec 2026"),
-        ("Cameras", "all", "none"),
     ]
 
 

@@ -307,10 +307,10 @@ def archive():
             """
             INSERT INTO captures_capture (id, org_id, device_id, record_id, captured_at, received_at, storage_key,
               byte_size, sha256, thumbnail_key, content_type, width, height, trigger_label, trigger_id, metadata,
-              hold, evaluation_status, evaluation_due_at, evaluation_attempts, reason)
+              hold, evaluation_status, evaluation_due_at, evaluation_attempts, reason, not_judged)
             SELECT gen_random_uuid(), %s, %s, n, now() - n * interval '1 minute', now(), %s || '/' || n, 1, n, '',
               'image/jpeg', 1, 1, '', '', '{}', false, CASE WHEN n = 1 THEN 'pending' ELSE 'skipped' END,
-              CASE WHEN n = 1 THEN now() END, 0, ''
+              CASE WHEN n = 1 THEN now() END, 0, '', ''
             FROM generate_series(1, %s) AS n RETURNING 1
             """,
             device.org_id,
