@@ -109,7 +109,11 @@ class Capture(Row, TenantModel):
     evaluation_attempts = models.PositiveSmallIntegerField(default=0)
     evaluated_at = models.DateTimeField(null=True, blank=True)
     not_judged = models.CharField(
-        max_length=200, blank=True, help_text="Why it was to be kept without being judged, from the start."
+        max_length=200,
+        blank=True,
+        default="",
+        db_default="",  # processes from before the column go on taking pictures while it is added
+        help_text="Why it was to be kept without being judged, from the start.",
     )
     usable = models.BooleanField(null=True, help_text="Whether the picture can be judged at all.")
     verdict = models.CharField(max_length=10, choices=State, null=True, blank=True)  # noqa: DJ001

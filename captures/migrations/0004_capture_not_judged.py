@@ -13,6 +13,6 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='capture',
             name='not_judged',
-            field=models.CharField(blank=True, help_text='Why it was to be kept without being judged, from the start.', max_length=200),
+            field=models.CharField(blank=True, db_default='', default='', help_text='Why it was to be kept without being judged, from the start.', max_length=200),
         ),
     ]
