@@ -70,7 +70,8 @@ def requests_of(pictures: int) -> dict[str, Callable[[], object]]:
 
     from captures.models import Capture
     from captures.services import _insert_unless_there
-    from devices.services import add_device, authenticate_device
+    from devices.services.devices import add_device
+    from devices.services.keys import authenticate_device
     from orgs import scope
     from orgs.ids import uuid7
     from orgs.services.organizations import create_organization

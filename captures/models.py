@@ -4,11 +4,21 @@ from datetime import datetime
 from django.db import models
 from django.utils import timezone
 
+from captures.calendar.models import CalendarDay, Rejection
 from captures.evaluation.models import Definition, Evaluation, Label, State
 from orgs.keyset import newer_than, older_than, position_of
 from orgs.tenancy import Row, TenantModel
 
-__all__ = ["Capture", "Definition", "Evaluation", "EvaluationStatus", "Label", "State"]
+__all__ = [
+    "CalendarDay",
+    "Capture",
+    "Definition",
+    "Evaluation",
+    "EvaluationStatus",
+    "Label",
+    "Rejection",
+    "State",
+]
 
 
 class EvaluationStatus(models.TextChoices):

@@ -114,8 +114,6 @@ def camera(request: MemberRequest, pk: uuid.UUID) -> HttpResponse:
     context = {
         "device": device,
         "captures": captures_of(request.membership, device).select_related("device").newest_first()[:RECENT],
-        # They tell how much is sent, and from where, whatever a membership's limits are.
-        "keys": device.keys.with_usage().newest_first() if may_change else device.keys.none(),
         "definition": device.definitions.filter(active=True).first(),
         "may_change": may_change,
         "visant_url": settings.VISANT_URL,

@@ -4,7 +4,7 @@ towards its organization's limit, and a key's text exists only at the moment it 
 from django.contrib import admin
 
 from devices.models import Device, DeviceKey, DeviceKeyUsage, DeviceStatus
-from devices.services import revoke_key
+from devices.services.keys import revoke_key
 from orgs.models import User
 from orgs.readonly import AccessKeyAdmin, ArchiveAdmin, ReadOnlyAdmin
 

@@ -102,6 +102,8 @@ def _usage_of_each(org_ids: Iterable[uuid.UUID], now: datetime) -> dict[uuid.UUI
     """What each of the organizations used, its cameras counted. Two queries."""
     pks = list(org_ids)
     usage = usage_of_each(pks, now)
-    rows = Device.unscoped.filter(org__in=pks).values_list("org").annotate(count=Count("pk")).order_by()
+    rows = (
+        Device.unscoped.in_service().filter(org__in=pks).values_list("org").annotate(count=Count("pk")).order_by()
+    )
     cameras = dict(rows)
     return {pk: replace(usage.get(pk, Usage()), cameras=cameras.get(pk, 0)) for pk in pks}

@@ -6,6 +6,7 @@ urlpatterns = [
     path("organization/audit", audit.audit, name="audit"),
     path("organization/audit.csv", audit.download_audit, name="audit-download"),
     path("cameras/<uuid:pk>/audit", audit.camera_audit, name="camera-audit"),
+    path("cameras/<uuid:pk>/settings", cameras.camera_settings, name="camera-settings"),
     path("cameras/add", cameras.add_camera, name="add-camera"),
     path("cameras/<uuid:pk>/rename", cameras.rename_camera, name="rename-camera"),
     path("cameras/<uuid:pk>/keys", cameras.add_key, name="add-key"),

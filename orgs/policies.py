@@ -42,3 +42,41 @@ class ProtectTables(Operation):
 
     def describe(self) -> str:
         return f"Row-level security on {', '.join(self.tables)}"
+
+
+class SameOrganization(Operation):
+    """A row of ``table`` belongs to the organization of the row its ``column`` points at: a fact of the database.
+
+    ``target`` is that row's table, which must be unique by its key and organization.
+    """
+
+    reversible = True
+    reduces_to_sql = True
+
+    def __init__(self, table: str, column: str, target: str) -> None:
+        self.table = table
+        self.column = column
+        self.target = target
+
+    def state_forwards(self, app_label: str, state: Any) -> None:
+        """The models stay as they are."""
+
+    def database_forwards(self, app_label: str, schema_editor: Any, from_state: Any, to_state: Any) -> None:
+        if schema_editor.connection.vendor != "postgresql":
+            return
+        schema_editor.execute(
+            f"ALTER TABLE {self.table} ADD CONSTRAINT {self._name} "
+            f"FOREIGN KEY ({self.column}, org_id) REFERENCES {self.target} (id, org_id) "
+            "DEFERRABLE INITIALLY DEFERRED"
+        )
+
+    def database_backwards(self, app_label: str, schema_editor: Any, from_state: Any, to_state: Any) -> None:
+        if schema_editor.connection.vendor == "postgresql":
+            schema_editor.execute(f"ALTER TABLE {self.table} DROP CONSTRAINT {self._name}")
+
+    def describe(self) -> str:
+        return f"{self.column} of {self.table} stays within the organization"
+
+    @property
+    def _name(self) -> str:
+        return f"{self.table}_{self.column.removesuffix('_id')}_same_organization"

@@ -16,7 +16,7 @@ from captures.evaluation.teaching import change_definition, label_capture
 from captures.models import Capture, EvaluationStatus
 from captures.services import store_capture
 from devices.models import Device
-from devices.services import add_device
+from devices.services.devices import add_device
 from orgs.models import ApiToken, Membership, Organization, Role, User
 from orgs.services.organizations import create_organization
 from orgs.services.tokens import create_token

@@ -432,6 +432,7 @@ SCHEDULE = {
     "captures.evaluation.tasks.wake_workers": 0.5,
     "captures.upkeep.sweep_files_daily": 24 * 60 * 60,
     "devices.tasks.warn_near_limits": 10 * 60,
+    "devices.tasks.expire_commands": 5,
     "visant.tasks.prune_finished_tasks": 60 * 60,
     "orgs.services.logins.forget_expired_logins": 60 * 60,
 }

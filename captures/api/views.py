@@ -18,7 +18,8 @@ from captures.serving import image_response, thumbnail_response
 from devices.api.authentication import refuse_other_device
 from devices.api.views import DeviceOrMemberAPIView, get_device
 from devices.models import Device, DeviceKey
-from devices.services import why_over_quota
+from devices.services.commands import close_command
+from devices.services.keys import why_over_quota
 from orgs.errors import NotThere
 from orgs.metering import count_picture
 
@@ -54,6 +55,8 @@ class CaptureList(DeviceOrMemberAPIView, ListAPIView[Capture]):
         capture, created = store_capture(device=device, data=data, not_judged=why_over_quota(key), **fields)
         if created:
             count_picture(key, size=capture.byte_size)
+        if trigger_id := fields.get("trigger_id"):
+            close_command(device_id=device.pk, trigger_id=trigger_id)
         return Response(RECEIPT.to_representation(capture), status=201 if created else 200)
 
     @description.listing

@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from captures.models import Capture
 from captures.services import store_capture
-from devices.services import revoke_key
+from devices.services.keys import revoke_key
 from tests.builders import MOMENT, make_device, make_jpeg, make_picture, stored_files
 from tests.problems import refused
 from tests.threads import at_once

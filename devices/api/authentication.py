@@ -6,7 +6,7 @@ from rest_framework.authentication import BaseAuthentication
 from rest_framework.request import Request
 
 from devices.models import Device, DeviceKey
-from devices.services import KeyUnknown, authenticate_device
+from devices.services.keys import KeyUnknown, authenticate_device
 from orgs.api.authentication import Credentials, PersonAuthentication
 from orgs.errors import NotAllowed, NotAuthenticated
 from orgs.models import User

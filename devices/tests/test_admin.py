@@ -7,7 +7,7 @@ from django.test import Client
 from django.urls import reverse
 
 from devices.models import Device, DeviceKey, DeviceStatus
-from devices.services import issue_key
+from devices.services.keys import issue_key
 from tests.builders import make_device, make_operator, make_org
 from tests.queries import statements_of
 

@@ -5,7 +5,7 @@ import uuid
 import pytest
 from django.test import Client
 
-from devices.services import rename_device
+from devices.services.devices import rename_device
 from orgs.models import AuditEntry, Membership, Role
 from tests.builders import make_device, make_member, make_org, make_token, membership_of, owner_of
 from tests.problems import refused

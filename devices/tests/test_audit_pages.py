@@ -8,7 +8,8 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from devices.services import rename_device, revoke_key
+from devices.services.devices import rename_device
+from devices.services.keys import revoke_key
 from orgs import export, scope
 from orgs.audit import record
 from orgs.models import AuditEntry, Organization, Role

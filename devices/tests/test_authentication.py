@@ -8,7 +8,7 @@ from django.test import Client
 from django.utils import timezone
 
 from devices.models import Device, DeviceKey, DeviceStatus
-from devices.services import authenticate_device, issue_key, revoke_key
+from devices.services.keys import authenticate_device, issue_key, revoke_key
 from orgs.keys import make_key
 from orgs.models import Organization
 from tests.builders import make_device, make_jpeg

@@ -11,7 +11,7 @@ from django.contrib.sessions.models import Session
 from django.test import Client
 
 from devices.models import Device, DeviceKeyUsage
-from devices.services import KeyRevoked, authenticate_device, issue_key
+from devices.services.keys import KeyRevoked, authenticate_device, issue_key
 from orgs.models import Role
 from tests.builders import logged_in, make_device, make_member, make_org, owner_of
 

@@ -6,17 +6,8 @@ import pytest
 from django.utils import timezone
 
 from devices.models import Device, DeviceKey, DeviceStatus
-from devices.services import (
-    InvalidDevice,
-    InvalidQuota,
-    KeyRevoked,
-    TooManyDevices,
-    add_device,
-    authenticate_device,
-    issue_key,
-    rename_device,
-    revoke_key,
-)
+from devices.services.devices import InvalidDevice, TooManyDevices, add_device, rename_device
+from devices.services.keys import InvalidQuota, KeyRevoked, authenticate_device, issue_key, revoke_key
 from orgs.models import Organization
 from tests.builders import make_device, make_org
 from tests.threads import at_once
@@ -35,7 +26,20 @@ def test_a_camera_is_added_with_its_status_and_its_first_key():
         "last_seen_at": None,
         "last_seen_from": None,
         "version": "",
+        "seen_since": None,
+        "listened_at": None,
+        "health": {},
+        "heartbeat_at": None,
         "reported_configuration": {},
+        "reported_version": None,
+        "reported_at": None,
+        "delivery": "unplanned",
+        "delivery_since": None,
+        "delivery_checked_at": None,
+        "last_received_at": None,
+        "usable": None,
+        "usable_since": None,
+        "usable_reason": "",
     }
     key = device.keys.get()
     assert (key.org, key.state, key.expires_at, key.last_used_at) == (org, "active", None, None)

@@ -8,12 +8,13 @@ from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_http_methods
+from django.views.decorators.http import require_http_methods, require_safe
 
 from devices.access import devices_of
 from devices.forms.cameras import CameraForm, KeyForm
 from devices.models import Device
-from devices.services import add_device, issue_key, rename_device, revoke_key
+from devices.services.devices import add_device, rename_device
+from devices.services.keys import issue_key, revoke_key
 from orgs.access import MemberRequest, requires
 from orgs.models import Role
 
@@ -28,6 +29,14 @@ def add_camera(request: MemberRequest) -> HttpResponse:
             device, key = add_device(org=request.membership.org, acting_user=request.user, **form.cleaned_data)
             return _key_page(request, device, key)
     return render(request, "devices/add_camera.html", {"form": form}, status=form.status)
+
+
+@require_safe
+@requires(Role.ADMIN)
+def camera_settings(request: MemberRequest, pk: uuid.UUID) -> HttpResponse:
+    device = _device_or_404(request, pk)
+    context = {"device": device, "keys": device.keys.with_usage().newest_first()}
+    return render(request, "devices/settings.html", context)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -64,7 +73,7 @@ def end_key(request: MemberRequest, pk: uuid.UUID, key_pk: uuid.UUID) -> HttpRes
     if request.method == "POST":
         revoke_key(key=key, acting_user=request.user)
         messages.success(request, f"The key {key} is revoked.")
-        return redirect("camera", pk)
+        return redirect("camera-settings", pk)
     return render(request, "devices/revoke_key.html", {"device": device, "key": key})
 
 

@@ -15,8 +15,8 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 
 from orgs import origin
-from orgs.accounts.encryption import decrypt, encrypt
 from orgs.models import Invitation, User
+from orgs.sealing import SECOND_FACTORS, decrypt, encrypt
 from orgs.services.accounts import found_workspace
 from orgs.services.addresses import forget_claims, is_taken, note_change_of_address, vouch_for_address
 from orgs.services.invitations import InvitationClosed, InvitationUnknown, find_invitation, refuse_closed
@@ -127,10 +127,10 @@ class MFAAdapter(DefaultMFAAdapter):
     }
 
     def encrypt(self, text: str) -> str:
-        return encrypt(text)
+        return encrypt(text, purpose=SECOND_FACTORS)
 
     def decrypt(self, encrypted_text: str) -> str:
-        return decrypt(encrypted_text)
+        return decrypt(encrypted_text, purpose=SECOND_FACTORS)
 
 
 class SingleSignOnAdapter(DefaultSocialAccountAdapter):

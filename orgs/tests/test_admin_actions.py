@@ -13,7 +13,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from devices.services import rename_device
+from devices.services.devices import rename_device
 from orgs.models import ActivationCode, AuditEntry, MonthlyUsage, Organization, Redemption, Role, User
 from orgs.origin import coming_from
 from orgs.readonly import NewestRows

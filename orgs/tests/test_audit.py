@@ -7,7 +7,8 @@ from django.db import DatabaseError, connection, models, transaction
 from django.test import Client
 from django.urls import reverse
 
-from devices.services import rename_device, revoke_key
+from devices.services.devices import rename_device
+from devices.services.keys import revoke_key
 from orgs import audit, origin
 from orgs.models import AuditEntry, User
 from orgs.wording import sentence

@@ -7,7 +7,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from devices.models import Device
-from devices.services import authenticate_device
+from devices.services.keys import authenticate_device
 from orgs.models import Membership, Organization, Role, User
 from tests.builders import PASSWORD, make_org
 

@@ -10,7 +10,7 @@ from django.test import Client
 from captures.evaluation.services import evaluate_next
 from captures.models import Capture
 from devices.models import DeviceKeyUsage
-from devices.services import issue_key
+from devices.services.keys import issue_key
 from orgs import metering
 from orgs.models import ApiTokenUsage, MonthlyUsage
 from orgs.tests.test_tokens import ask

@@ -16,7 +16,8 @@ from django.utils import timezone
 
 from captures.evaluation.teaching import change_definition, learn_again
 from devices.models import Device
-from devices.services import add_device, issue_key, rename_device, revoke_key
+from devices.services.devices import add_device, rename_device
+from devices.services.keys import issue_key, revoke_key
 from orgs.models import ApiToken, Invitation, Membership, Organization, OwnershipTransfer, Role, User
 from orgs.services import (
     accounts,
@@ -103,22 +104,22 @@ def audited(service: str, *expected: str) -> Callable[[Callable[[World], Call]],
 # --- the services of cameras and of what is normal
 
 
-@audited("devices.services.add_device", "camera.added device", "key.issued devicekey")
+@audited("devices.services.devices.add_device", "camera.added device", "key.issued devicekey")
 def _(world: World) -> Call:
     return partial(add_device, org=world.org, name="New", acting_user=world.owner)
 
 
-@audited("devices.services.rename_device", "camera.renamed device")
+@audited("devices.services.devices.rename_device", "camera.renamed device")
 def _(world: World) -> Call:
     return partial(rename_device, device=world.device, name="Renamed", acting_user=world.owner)
 
 
-@audited("devices.services.issue_key", "key.issued devicekey")
+@audited("devices.services.keys.issue_key", "key.issued devicekey")
 def _(world: World) -> Call:
     return partial(issue_key, device=world.device, acting_user=world.owner)
 
 
-@audited("devices.services.revoke_key", "key.revoked devicekey")
+@audited("devices.services.keys.revoke_key", "key.revoked devicekey")
 def _(world: World) -> Call:
     return partial(revoke_key, key=world.device.keys.get(), acting_user=world.owner)
 

@@ -181,6 +181,7 @@ BEHIND = {
     "/cameras/{pk}/keys/{key_pk}/revoke": CAMERA,
     "/cameras/{pk}/learn-again": CAMERA,
     "/cameras/{pk}/rename": CAMERA,
+    "/cameras/{pk}/settings": CAMERA,
     "/organization/people/{pk}": Behind(of_member),
     "/organization/people/{pk}/remove": Behind(of_member),
     "/organization/invitations/{pk}/resend": Behind(of_invitation),

@@ -9,7 +9,7 @@ from django.core.cache import cache
 from django.test import Client
 
 from captures.models import Capture
-from devices.services import revoke_key
+from devices.services.keys import revoke_key
 from orgs import origin
 from orgs.errors import TooManyRequests
 from orgs.keys import make_key

@@ -3,7 +3,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from devices.services import add_device
+from devices.services.devices import add_device
 from orgs import scope
 from orgs.errors import DomainError
 from orgs.models import Organization

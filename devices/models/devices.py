@@ -1,0 +1,56 @@
+from django.db import models
+from django.db.models.functions import Lower
+from django.utils import timezone
+
+from orgs.tenancy import Row, TenantModel
+
+
+class DeviceQuerySet(models.QuerySet["Device"]):
+    def by_name(self) -> "DeviceQuerySet":
+        return self.order_by(Lower("name"), "pk")
+
+    def in_service(self) -> "DeviceQuerySet":
+        """Those that count towards the plan: all but the retired ones."""
+        return self.filter(retired_at=None)
+
+
+class Device(Row, TenantModel):
+    """A camera's *position* ("Gate 2"): it owns the archive; the hardware that serves it may change."""
+
+    name = models.CharField(max_length=200)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    time_zone = models.CharField(
+        max_length=64, blank=True, default="", db_default="", help_text="Empty: the organization's."
+    )
+    suspended_at = models.DateTimeField(null=True, blank=True)
+    retired_at = models.DateTimeField(null=True, blank=True)
+    # What the camera is to do beside its schedules; its version counts changes of both.
+    configuration = models.JSONField(
+        default=dict, blank=True, db_default=models.Value({}, output_field=models.JSONField())
+    )
+    configuration_version = models.PositiveIntegerField(default=1, db_default=1)
+    configured_at = models.DateTimeField(default=timezone.now, db_default=models.functions.Now())
+
+    unscoped = DeviceQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                Lower("name"),
+                "org",
+                name="devices_device_name_once_per_organization",
+                violation_error_message="There is a camera of this name already.",
+            ),
+            # What the composite foreign keys of PostgreSQL point at: "the same organization" is a fact there.
+            models.UniqueConstraint(fields=["id", "org"], name="devices_device_id_and_organization"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def state(self) -> str:
+        """``active``, ``suspended`` or ``retired``."""
+        if self.retired_at is not None:
+            return "retired"
+        return "active" if self.suspended_at is None else "suspended"

@@ -1,0 +1,57 @@
+"""Cameras: every change to them."""
+
+from django.db import transaction
+
+from devices.models import Device, DeviceStatus
+from devices.services.keys import issue_key
+from orgs.audit import record
+from orgs.errors import Invalid, LimitReached
+from orgs.models import Organization, User
+from orgs.services.validation import validate
+
+
+class InvalidDevice(Invalid):
+    code = "invalid_device"
+
+
+class TooManyDevices(LimitReached):
+    code = "too_many_devices"
+
+
+@transaction.atomic
+def add_device(*, org: Organization, name: str, acting_user: User | None) -> tuple[Device, str]:
+    """Register a camera and return it with its first key, which is shown this once."""
+    # Lock the organization, so that two requests cannot both take the last place.
+    org = Organization.objects.select_for_update().get(pk=org.pk)
+    if org.device_limit is not None and org.devices.in_service().count() >= org.device_limit:
+        cameras = "1 camera" if org.device_limit == 1 else f"{org.device_limit} cameras"
+        raise TooManyDevices(
+            f"Your plan covers {cameras}. An owner can redeem an activation code for more, on the page Plan; "
+            "ask whoever runs this Visant for one."
+        )
+    device = Device(org=org, name=name.strip())
+    validate(device, InvalidDevice)
+    device.save(force_insert=True)
+    DeviceStatus.unscoped.create(device=device, org=org)
+    record("camera.added", org=org, actor=acting_user, target=device, after={"name": device.name}, device=device)
+    return device, issue_key(device=device, acting_user=acting_user)[1]
+
+
+@transaction.atomic
+def rename_device(*, device: Device, name: str, acting_user: User | None) -> None:
+    # Lock the organization, so that two cameras cannot both take the name.
+    Organization.objects.select_for_update().get(pk=device.org_id)
+    row = Device.unscoped.get(pk=device.pk)
+    before, row.name = row.name, name.strip()
+    validate(row, InvalidDevice)
+    row.save(update_fields=["name"])
+    device.name = row.name
+    record(
+        "camera.renamed",
+        org=row.org_id,
+        actor=acting_user,
+        target=row,
+        before={"name": before},
+        after={"name": row.name},
+        device=row,
+    )
