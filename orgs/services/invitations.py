@@ -6,14 +6,13 @@ import uuid
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from django.conf import settings
 from django.core.mail import send_mail
 from django.db import transaction
 from django.template.loader import render_to_string
-from django.urls import reverse
 from django.utils import timezone
 
 from orgs import scope
+from orgs.absolute import absolute_url
 from orgs.access import refuse_smaller
 from orgs.audit import record
 from orgs.errors import Conflict, Invalid, NotAllowed, NotThere
@@ -226,7 +225,7 @@ def accept_invitation(*, token: str, user: User) -> Membership:
 
 def link_of(token: str) -> str:
     """Return the address that opens the invitation."""
-    return settings.VISANT_URL + reverse("join", args=[token])
+    return absolute_url("join", token)
 
 
 def digest_of(token: str) -> str:

@@ -5,10 +5,9 @@ import uuid
 from allauth.account.forms import default_token_generator
 from allauth.account.models import EmailAddress, EmailConfirmationHMAC
 from allauth.account.utils import user_pk_to_url_str
-from django.conf import settings
 from django.db import transaction
-from django.urls import reverse
 
+from orgs.absolute import absolute_url
 from orgs.errors import Conflict, Invalid
 from orgs.models import User
 from orgs.ratelimits import count
@@ -56,7 +55,7 @@ def reset_key(user: User) -> str:
 def reset_link(key: str) -> str:
     """Return the address of the page on which the owner of a :func:`reset_key` chooses a new password."""
     user, _, token = key.partition("-")
-    return _absolute(reverse("account_reset_password_from_key", kwargs={"uidb36": user, "key": token}))
+    return absolute_url("account_reset_password_from_key", uidb36=user, key=token)
 
 
 @transaction.atomic
@@ -84,8 +83,4 @@ def _wrong_reset_key() -> ResetKeyInvalid:
 
 def verification_link(address: EmailAddress) -> str:
     """Return the link that verifies the address, good for three days."""
-    return _absolute(reverse("account_confirm_email", args=[EmailConfirmationHMAC(address).key]))
-
-
-def _absolute(path: str) -> str:
-    return f"{settings.VISANT_URL}{path}"
+    return absolute_url("account_confirm_email", EmailConfirmationHMAC(address).key)

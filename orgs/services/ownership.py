@@ -1,12 +1,11 @@
 """Handing an organization over: an owner offers it to a member, who accepts."""
 
-from django.conf import settings
 from django.core.mail import send_mail
 from django.db import transaction
 from django.template.loader import render_to_string
-from django.urls import reverse
 from django.utils import timezone
 
+from orgs.absolute import absolute_url
 from orgs.access import RoleTooSmall
 from orgs.audit import record
 from orgs.errors import Conflict, NotAllowed
@@ -92,7 +91,7 @@ def _close(org: Organization, transfer: OwnershipTransfer, moment: str) -> None:
 
 
 def _tell(transfer: OwnershipTransfer) -> None:
-    link = settings.VISANT_URL + reverse("organization")
+    link = absolute_url("organization")
     subject = " ".join(f"{transfer.from_user} offers you the ownership of {transfer.org}".split())
     body = render_to_string("orgs/mail/ownership.txt", {"transfer": transfer, "link": link})
     send_mail(subject, body, from_email=None, recipient_list=[transfer.to_user.email])

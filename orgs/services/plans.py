@@ -16,9 +16,9 @@ from django.core.mail import send_mail
 from django.db import transaction
 from django.db.models import F
 from django.template.loader import render_to_string
-from django.urls import reverse
 from django.utils import timezone
 
+from orgs.absolute import absolute_url
 from orgs.audit import record
 from orgs.errors import Conflict, Invalid
 from orgs.keys import digest_of, newest_pepper
@@ -241,7 +241,7 @@ def _months_later(moment: datetime, months: int) -> datetime:
 
 def _mail_owners(org: Organization, use: Use, warning: LimitWarning) -> None:
     owners = org.memberships.live_at(timezone.now()).filter(role=Role.OWNER).select_related("user")
-    context = {"org": org, "use": use, "link": settings.VISANT_URL + reverse("plan")}
+    context = {"org": org, "use": use, "link": absolute_url("plan")}
     subject = " ".join(f"{org}: {use.sentence}".split())
     text = render_to_string("orgs/mail/limit_warning.txt", context)
     try:
