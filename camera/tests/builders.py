@@ -43,15 +43,22 @@ class Cameras:
         self._processes: list[subprocess.Popen[str]] = []
 
     def start(
-        self, *options: str, key: Optional[str] = KEY, env: Optional[dict[str, str]] = None
+        self,
+        *options: str,
+        key: Optional[str] = KEY,
+        env: Optional[dict[str, str]] = None,
+        code: Optional[str] = None,
     ) -> subprocess.Popen[str]:
+        """``code``: Python that shortens waits and calls the command itself."""
         clean = {name: value for name, value in os.environ.items() if not name.startswith("VISANT_CAMERA_")}
         clean.update({"PYTHONPATH": str(ROOT), "VISANT_CAMERA_URL": self._server.url})
         clean["VISANT_CAMERA_SPOOL"] = str(self.spool)
+        # Nobody's own config file has a say in a test.
+        clean["XDG_CONFIG_HOME"] = str(self.spool.parent / "etc")
         if key is not None:
             clean["VISANT_CAMERA_KEY"] = key
         process = subprocess.Popen(
-            [sys.executable, "-m", "visant_camera", *options],
+            [sys.executable, *(["-c", code] if code else ["-m", "visant_camera"]), *options],
             env={**clean, **(env or {})},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

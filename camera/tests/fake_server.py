@@ -4,28 +4,15 @@ from __future__ import annotations
 
 import json
 import threading
-from dataclasses import dataclass, field
+import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, Callable, Optional, Union
+from typing import Callable, Optional
+from urllib.parse import parse_qs, urlsplit
 
-KEY = "vis_dev_test_0123456789"
+from fake_answers import DEVICE, KEY, PORTAL, Answer, problem
+from fake_api import Api
 
-
-@dataclass
-class Answer:
-    status: int
-    body: Union[dict[str, Any], bytes] = b""
-    headers: dict[str, str] = field(default_factory=dict)
-
-
-def problem(status: int, *, retryable: bool, keep_local: bool, **headers: str) -> Answer:
-    body = {"type": "about:blank", "title": "No", "status": status, "detail": f"Problem {status}."}
-    body.update(retryable=retryable, keep_local=keep_local)
-    names = {name.replace("_", "-"): value for name, value in headers.items()}
-    return Answer(status, body, {"Content-Type": "application/problem+json", **names})
-
-
-PORTAL = Answer(200, b"<html>Welcome to the hotel. Please log in.</html>", {"Content-Type": "text/html"})
+__all__ = ["DEVICE", "KEY", "PORTAL", "Answer", "FakeServer", "problem"]
 
 
 class FakeServer:
@@ -36,6 +23,8 @@ class FakeServer:
     """
 
     def __init__(self) -> None:
+        self.keys = {KEY}
+        self.api = Api(self)
         self.attempts: list[str] = []
         self.pictures: dict[str, tuple[bytes, dict[str, str]]] = {}
         self.receipts: list[tuple[str, int]] = []
@@ -61,11 +50,18 @@ class FakeServer:
             self._http.server_close()
             self._http = None
 
-    def answer(self, path: str, headers: dict[str, str], body: bytes) -> Answer:
-        record_id = headers["X-Visant-Record-Id"]
+    @property
+    def is_up(self) -> bool:
+        return self._http is not None
+
+    def answer(self, method: str, path: str, headers: dict[str, str], body: bytes) -> Answer:
+        if not path.startswith("/v1/captures") or method != "POST":
+            return self.api.answer(method, path, headers, body)
+        record_id = headers.get("X-Visant-Record-Id") or parse_qs(urlsplit(path).query)["record_id"][0]
         self.attempts.append(record_id)
-        if path != "/v1/captures" or headers.get("Authorization") != f"Bearer {KEY}":
+        if headers.get("Authorization", "")[7:] not in self.keys:
             return problem(401, retryable=False, keep_local=True)
+        self.api.evidence(headers)
         prepared = self.script.pop(0) if self.script else self.judge(record_id)
         return prepared or self._receipt(record_id, headers, body)
 
@@ -73,7 +69,8 @@ class FakeServer:
         status = 200 if record_id in self.pictures else 201
         self.pictures[record_id] = (body, headers)
         self.receipts.append((record_id, status))
-        return Answer(status, {"record_id": record_id, "evaluation_status": "pending", "image_stored": True})
+        self.api.open.pop(headers.get("X-Visant-Trigger-Id", ""), None)
+        return Answer(status, {"record_id": record_id, "device_id": DEVICE, "image_stored": True})
 
 
 def _handler(server: FakeServer) -> type[BaseHTTPRequestHandler]:
@@ -86,8 +83,18 @@ def _handler(server: FakeServer) -> type[BaseHTTPRequestHandler]:
             self.connection.settimeout(5)
 
         def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["Content-Length"]))
-            answer = server.answer(self.path, dict(self.headers), body)
+            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            self.reply(server.answer(self.command, self.path, dict(self.headers), body))
+
+        do_PUT = do_POST  # noqa: N815 - as the library calls it
+
+        def do_GET(self) -> None:
+            if "/commands" in self.path and "wait=" not in self.path and server.api.streams:
+                server.api.stream(self)
+            else:
+                self.do_POST()
+
+        def reply(self, answer: Answer) -> None:
             data = answer.body if isinstance(answer.body, bytes) else json.dumps(answer.body).encode()
             self.send_response(answer.status)
             for name, value in {"Content-Type": "application/json", **answer.headers}.items():
@@ -97,6 +104,9 @@ def _handler(server: FakeServer) -> type[BaseHTTPRequestHandler]:
             self.wfile.write(data)
             # One request per connection, so that stopping the server really ends it.
             self.close_connection = True
+
+        def date_time_string(self, timestamp: Optional[float] = None) -> str:
+            return super().date_time_string(time.time() + server.api.clock_ahead)
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002
             return

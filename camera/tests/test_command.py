@@ -122,7 +122,7 @@ def test_a_second_client_on_the_same_spool_refuses(server: FakeServer, cameras: 
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
-        ([], "Give --source or set VISANT_CAMERA_SOURCE."),
+        ([], "Give --source or set VISANT_CAMERA_SOURCE, or source in "),
         (["--source", "nowhere"], "There is no source 'nowhere'"),
         (["--source", "ftp://user:secret@host/"], "There is no source 'ftp://…'"),
         (["--source", ".", "--interval", "fast"], "--interval must be a number of at least 0, not 'fast'."),
@@ -149,10 +149,8 @@ def test_a_bad_option_is_exit_2_with_one_sentence(
 
 def test_a_missing_key_is_exit_2_with_one_sentence(cameras: Cameras, folder: str) -> None:
     code, said = cameras.run("--source", folder, key=None)
-    assert (code, said) == (
-        2,
-        "visant-camera: The camera's key is missing; give --key or --key-file, or set VISANT_CAMERA_KEY.\n",
-    )
+    ways = "give --key or --key-file, set VISANT_CAMERA_KEY, or run visant-camera claim"
+    assert (code, said) == (2, f"visant-camera: The camera's key is missing; {ways}.\n")
 
 
 def test_a_flag_wins_over_the_environment_and_a_file_may_hold_the_key(

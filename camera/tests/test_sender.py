@@ -181,7 +181,7 @@ def test_one_bad_picture_never_holds_up_the_next_ones(server: FakeServer, spool:
     new = add(spool, "new")
     sender.notice()
     wait_until(lambda: new.record_id in server.pictures)
-    assert spool.newest() == poison
+    wait_until(lambda: spool.newest() == poison)
     server.judge = lambda record_id: None
     wait_until(lambda: len(spool) == 0)
 

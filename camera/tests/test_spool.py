@@ -40,6 +40,9 @@ def test_a_picture_and_its_sidecar_are_on_the_disk_after_add(tmp_path: Path) -> 
         "sha256": record.sha256,
         "size": len(picture.data),
         "metadata": {"file": "één"},
+        "trigger_id": "",
+        "important": False,
+        "stem": record.record_id,
     }
     assert record.captured_at.endswith("+00:00")
     assert SPOOL_FILE.fullmatch(record.picture_name)
@@ -81,7 +84,7 @@ def test_the_sidecar_is_never_on_the_disk_before_its_whole_picture(tmp_path: Pat
         writer.communicate()
         assert len(waiting(tmp_path)) >= 3 * (kills + 1)
         for sidecar in tmp_path.glob("2*.json"):
-            record = Record.from_json(sidecar.read_bytes(), record_id=sidecar.stem)
+            record = Record.from_json(sidecar.read_bytes(), stem=sidecar.stem)
             record.check((tmp_path / record.picture_name).read_bytes())
 
 
@@ -199,3 +202,41 @@ def test_a_folder_that_cannot_be_made_is_refused_with_a_sentence(tmp_path: Path)
     (tmp_path / "file").write_text("")
     with pytest.raises(SpoolUnavailable, match="cannot be used: Not a directory"):
         open_spool(tmp_path / "file" / "spool")
+
+
+def test_what_somebody_asked_for_is_dropped_last(tmp_path: Path) -> None:
+    spool = open_spool(tmp_path, limit=3000)
+    asked = spool.add(make_picture("asked", size=990), trigger_label="manual", trigger_id="t-1", important=True)
+    assert asked is not None
+    planned = [add(spool, str(number), size=990) for number in range(4)]
+    assert waiting(tmp_path) == {asked.stem, planned[2].record_id, planned[3].record_id}
+    assert "t-1" in spool
+    for number in (2, 3):
+        spool.add(make_picture("more", size=990), trigger_label="manual", trigger_id=f"t-{number}", important=True)
+    assert spool.add(make_picture("one more", size=990), trigger_label="schedule") is None
+    assert {"t-1", "t-2", "t-3"} == {record_id for record_id in ("t-1", "t-2", "t-3") if record_id in spool}
+    assert spool.dropped == 5
+
+
+def test_no_text_from_elsewhere_becomes_a_path(tmp_path: Path) -> None:
+    spool = open_spool(tmp_path / "spool")
+    name = "..\\..\\evil ✓ .json"
+    record = spool.add(make_picture("a"), trigger_label="t", trigger_id=name)
+    assert record is not None
+    assert SPOOL_FILE.fullmatch(record.picture_name)
+    spool.close()
+    again = open_spool(tmp_path / "spool")
+    assert name in again
+    assert again.newest() == record
+
+
+def test_a_sidecar_of_the_first_version_is_read(tmp_path: Path) -> None:
+    spool = open_spool(tmp_path)
+    record = add(spool, "old")
+    spool.close()
+    sidecar = tmp_path / record.sidecar_name
+    told = json.loads(sidecar.read_text())
+    for name in ("trigger_id", "important", "stem"):
+        del told[name]
+    sidecar.write_text(json.dumps(told))
+    assert open_spool(tmp_path).newest() == record

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
-from typing import Any, Callable, Optional
+from typing import Optional, Union
+from urllib.parse import urlencode
 
 import requests
 from urllib3.exceptions import NewConnectionError
 
-from visant_camera import __version__
+from visant_camera.clock import Clock
+from visant_camera.keys import KeyRing
+from visant_camera.link import TIMEOUTS, Link, json_object, key_of, problem_code, read_body
 from visant_camera.outcomes import KeyRejected, Outcome, Received, SetAside, TryLater
 from visant_camera.records import Record
 
-TIMEOUTS = (10.0, 30.0)  # seconds: to connect, and for each silence after that
-MAX_ANSWER = 256 * 1024  # bytes; a receipt is under one kilobyte
 LONGEST_RETRY_AFTER = 600.0  # seconds
 # Request Timeout, Too Early, Too Many Requests: "again later" by their meaning in HTTP.
 AGAIN_LATER = {408, 425, 429}
@@ -25,34 +27,41 @@ ABOUT_THE_SERVER = {429, 503}
 class Client:
     """Hands pictures in under one key. Not for use by two threads at once."""
 
-    def __init__(self, url: str, key: str, *, timeouts: tuple[float, float] = TIMEOUTS) -> None:
-        self._address = url.rstrip("/") + "/v1/captures"
-        self._timeouts = timeouts
-        self._session = requests.Session()
-        # As ``auth`` and not as a header, because requests lets ~/.netrc overrule a header.
-        self._session.auth = _bearer(key)
-        self._session.headers["User-Agent"] = f"visant-camera/{__version__}"
+    def __init__(
+        self,
+        url: str,
+        key: Union[str, KeyRing],
+        *,
+        clock: Optional[Clock] = None,
+        timeouts: tuple[float, float] = TIMEOUTS,
+    ) -> None:
+        self._link = Link(url, key, clock=clock, timeouts=timeouts)
 
     def hand_in(self, record: Record, data: bytes) -> Outcome:
         """Send one picture once. Never raises for anything the network or the server does."""
+        headers, query = _told(record)
+        path = "/v1/captures" + (f"?{urlencode(query)}" if query else "")
         try:
-            # Redirects are not followed: a POST that became a GET elsewhere is no hand-in.
-            with self._session.post(
-                self._address,
-                data=data,
-                headers=_headers(record),
-                timeout=self._timeouts,
-                allow_redirects=False,
-                stream=True,
-            ) as response:
-                return read_answer(response, _body(response), record.record_id)
+            with self._link.request("POST", path, data=data, headers=headers) as response:
+                outcome = read_answer(response, read_body(response), record.record_id)
+                if isinstance(outcome, (Received, SetAside)):
+                    self._link.confirmed(response)
+                if isinstance(outcome, KeyRejected) and response.status_code == 401 and outcome.code:
+                    return self._with_older_key(response, outcome)
+                return outcome
         except requests.RequestException as error:
-            return TryLater(_sentence(error), about_server=_never_connected(error))
+            return TryLater(sentence(error), about_server=_never_connected(error))
+
+    def _with_older_key(self, response: requests.Response, outcome: KeyRejected) -> Outcome:
+        """A key that was changed meanwhile, or a new one that does not work: the other one is tried at once."""
+        if self._link.keys.rejected(key_of(response)):
+            return TryLater(outcome.why, about_server=True, after=0.0)
+        return outcome
 
 
 def read_answer(response: requests.Response, body: bytes, record_id: str) -> Outcome:
     """What the answer to handing in ``record_id`` means. Only the server's own receipt counts as received."""
-    status, answer = response.status_code, _json_object(body)
+    status, answer = response.status_code, json_object(body)
     if status in (200, 201):
         if answer.get("record_id") == record_id:
             return Received(answer)
@@ -61,7 +70,7 @@ def read_answer(response: requests.Response, body: bytes, record_id: str) -> Out
         )
     why = f"{status}: {answer.get('detail') or answer.get('title') or response.reason}"
     if status in (401, 403):
-        return KeyRejected(why)
+        return KeyRejected(why, code=problem_code(answer))
     if status >= 500 or status in AGAIN_LATER or answer.get("retryable") is True:
         after = retry_after(response.headers.get("Retry-After"))
         return TryLater(why, about_server=status in ABOUT_THE_SERVER or after is not None, after=after)
@@ -92,41 +101,27 @@ def _seconds_until(http_date: str) -> float:
     return (moment - datetime.now(timezone.utc)).total_seconds()
 
 
-def _headers(record: Record) -> dict[str, str]:
-    headers = {
-        "Content-Type": record.content_type,
-        "X-Visant-Record-Id": record.record_id,
-        "X-Visant-Captured-At": record.captured_at,
-        "X-Visant-Trigger-Label": record.trigger_label,
+def _told(record: Record) -> tuple[dict[str, str], dict[str, str]]:
+    """Headers and query of a hand-in: what a header cannot carry (anything but ASCII) goes into the query."""
+    digest = base64.b64encode(bytes.fromhex(record.sha256)).decode()
+    # RFC 9530: the server compares what came with what was taken.
+    headers = {"Content-Type": record.content_type, "Content-Digest": f"sha-256=:{digest}:"}
+    query = {}
+    fields = {
+        "record_id": record.record_id,
+        "captured_at": record.captured_at,
+        "trigger_label": record.trigger_label,
+        "trigger_id": record.trigger_id,
     }
+    for name, value in fields.items():
+        if value.isascii() and value.isprintable() and value == value.strip():
+            if value:
+                headers[f"X-Visant-{name.replace('_', '-').title()}"] = value
+        else:
+            query[name] = value
     if record.metadata:
         headers["X-Visant-Metadata"] = json.dumps(record.metadata, ensure_ascii=True)
-    return headers
-
-
-def _bearer(key: str) -> Callable[[requests.PreparedRequest], requests.PreparedRequest]:
-    def authorize(request: requests.PreparedRequest) -> requests.PreparedRequest:
-        request.headers["Authorization"] = f"Bearer {key}"
-        return request
-
-    return authorize
-
-
-def _body(response: requests.Response) -> bytes:
-    body = bytearray()
-    for chunk in response.iter_content(16 * 1024):
-        body += chunk
-        if len(body) > MAX_ANSWER:
-            break
-    return bytes(body)
-
-
-def _json_object(body: bytes) -> dict[str, Any]:
-    try:
-        answer = json.loads(body)
-    except (ValueError, RecursionError):  # the second by a hostile answer of many brackets
-        return {}
-    return answer if isinstance(answer, dict) else {}
+    return headers, query
 
 
 def _never_connected(error: requests.RequestException) -> bool:
@@ -135,7 +130,8 @@ def _never_connected(error: requests.RequestException) -> bool:
     return isinstance(error, unreachable) or isinstance(reason, NewConnectionError)
 
 
-def _sentence(error: requests.RequestException) -> str:
+def sentence(error: requests.RequestException) -> str:
+    """What went wrong, without the address."""
     if isinstance(error, requests.Timeout):
         return "the server did not answer in time"
     reason = getattr(error.args[0], "reason", None) if error.args else None

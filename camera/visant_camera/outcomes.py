@@ -28,9 +28,13 @@ class TryLater:
 
 @dataclass(frozen=True)
 class KeyRejected:
-    """The camera's key is not accepted (401) or not allowed to hand in pictures (403)."""
+    """The camera's key is not accepted (401) or not allowed to hand in pictures (403).
+
+    ``code`` is the server's word for it, as ``device_suspended``, or "".
+    """
 
     why: str
+    code: str = ""
 
 
 @dataclass(frozen=True)

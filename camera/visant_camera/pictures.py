@@ -15,13 +15,15 @@ class Picture:
     """Encoded bytes of one still picture.
 
     ``content_type`` is a key of ``SUFFIXES``; ``captured_at`` is aware, in UTC; ``metadata`` is a JSON object
-    that travels with the picture.
+    that travels with the picture. ``token``, eight hex digits, is for a source that may give the same picture
+    twice (after a crash): with the moment it names the picture, so that the second is known to be the first.
     """
 
     data: bytes
     content_type: str
     captured_at: datetime
     metadata: Mapping[str, Union[str, int, float]] = field(default_factory=dict)
+    token: str = ""
 
 
 def content_type_of(data: bytes) -> Optional[str]:

@@ -14,6 +14,9 @@ from visant_camera.pictures import SUFFIXES, Picture
 
 # Anything else in a spool folder is not ours and is never touched.
 SPOOL_FILE = re.compile(r"\d{8}T\d{12}Z_[0-9a-f]{8}\.(jpg|png|webp|json)(\.part)?")
+# What may name a picture: the server's rule for ``record_id``.
+RECORD_ID = re.compile(r"[^/\x00-\x1f\x7f]{1,200}")
+LONGEST_LABEL = 100
 
 
 class DamagedRecord(Exception):
@@ -22,7 +25,12 @@ class DamagedRecord(Exception):
 
 @dataclass(frozen=True)
 class Record:
-    """One spooled picture: ``captured_at`` in ISO 8601 with offset, ``sha256`` in hex, ``size`` in bytes."""
+    """One spooled picture: ``captured_at`` in ISO 8601 with offset, ``sha256`` in hex, ``size`` in bytes.
+
+    ``record_id`` is its name for the server: the ``trigger_id`` it was taken for, so that one trigger is one
+    picture whatever happens, or its ``stem``. ``stem`` names its files: they sort by time, and
+    no text from elsewhere becomes a path. ``important`` pictures are dropped last from a full spool.
+    """
 
     record_id: str
     captured_at: str
@@ -31,27 +39,38 @@ class Record:
     sha256: str
     size: int
     metadata: dict[str, Union[str, int, float]]
+    trigger_id: str = ""
+    important: bool = False
+    stem: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.stem:  # as in sidecars of version 0.1
+            object.__setattr__(self, "stem", self.record_id)
 
     @classmethod
-    def of(cls, picture: Picture, *, trigger_label: str) -> Record:
+    def of(cls, picture: Picture, *, trigger_label: str, trigger_id: str = "", important: bool = False) -> Record:
+        stem = new_record_id(picture.captured_at, picture.token)
         return cls(
-            record_id=new_record_id(picture.captured_at),
+            record_id=trigger_id or stem,
             captured_at=picture.captured_at.isoformat(timespec="microseconds"),
-            trigger_label=trigger_label,
+            trigger_label=trigger_label[:LONGEST_LABEL],
             content_type=picture.content_type,
             sha256=hashlib.sha256(picture.data).hexdigest(),
             size=len(picture.data),
             metadata=dict(picture.metadata),
+            trigger_id=trigger_id,
+            important=important,
+            stem=stem,
         )
 
     @classmethod
-    def from_json(cls, text: bytes, *, record_id: str) -> Record:
-        """The sidecar of ``record_id``; raises ``DamagedRecord`` when it is not one."""
+    def from_json(cls, text: bytes, *, stem: str) -> Record:
+        """The sidecar of the picture ``stem``; raises ``DamagedRecord`` when it is not one."""
         try:
             record = cls(**json.loads(text))
         except (ValueError, TypeError) as error:
             raise DamagedRecord("the sidecar cannot be read") from error
-        if record.record_id != record_id or record.content_type not in SUFFIXES:
+        if record.stem != stem or record.content_type not in SUFFIXES:
             raise DamagedRecord("the sidecar describes something else")
         return record
 
@@ -60,11 +79,11 @@ class Record:
 
     @property
     def picture_name(self) -> str:
-        return self.record_id + SUFFIXES[self.content_type]
+        return self.stem + SUFFIXES[self.content_type]
 
     @property
     def sidecar_name(self) -> str:
-        return self.record_id + ".json"
+        return self.stem + ".json"
 
     def check(self, data: bytes) -> bytes:
         """``data`` itself, once it is known to be what was taken; raises ``DamagedRecord``."""
@@ -73,6 +92,6 @@ class Record:
         return data
 
 
-def new_record_id(captured_at: datetime) -> str:
-    """``20261120T093000123456Z_ab12cd34``: sorts by time; the random end keeps it unique."""
-    return f"{captured_at:%Y%m%dT%H%M%S%fZ}_{secrets.token_hex(4)}"
+def new_record_id(captured_at: datetime, token: str = "") -> str:
+    """``20261120T093000123456Z_ab12cd34``: sorts by time; the end, random unless given, keeps it unique."""
+    return f"{captured_at:%Y%m%dT%H%M%S%fZ}_{token or secrets.token_hex(4)}"

@@ -17,6 +17,8 @@ from visant_camera.spool import KEPT, REFUSED, Spool
 log = logging.getLogger(__name__)
 
 KEY_RETRY = 60.0  # seconds between two attempts while the key is not accepted
+OUT_OF_SERVICE = {"device_suspended": "suspended", "device_retired": "retired"}
+OUT_OF_SERVICE_RETRY = 900.0  # seconds between two attempts while the camera is suspended or retired
 
 
 class Sender(threading.Thread):
@@ -33,7 +35,9 @@ class Sender(threading.Thread):
         *,
         backoff: Callable[[], Backoff] = Backoff,
         key_retry: float = KEY_RETRY,
+        settled: Callable[[Record, Outcome], None] = lambda record, outcome: None,
     ) -> None:
+        """``settled`` is told of each ``Received`` and ``SetAside`` before the picture leaves the spool."""
         super().__init__(name="sender", daemon=True)
         self.sent = 0
         self.put_aside = 0
@@ -44,7 +48,8 @@ class Sender(threading.Thread):
         self._server = backoff()
         self._pictures: defaultdict[str, Backoff] = defaultdict(backoff)
         self._postponed: dict[str, float] = {}
-        self._key_rejected = False
+        self._settled = settled
+        self._said_no = ""  # why nothing is accepted, as it was said last
         self._news = threading.Event()
         self._stopping = threading.Event()
 
@@ -102,9 +107,11 @@ class Sender(threading.Thread):
         elif isinstance(outcome, KeyRejected):
             self._wait_for_key(outcome)
         elif isinstance(outcome, SetAside):
+            self._settled(record, outcome)
             self._set_aside(record, outcome)
         else:
             self.sent += 1
+            self._settled(record, outcome)
             self._spool.remove(record)
             self._forget_waits(record)
 
@@ -128,16 +135,26 @@ class Sender(threading.Thread):
         )
 
     def _wait_for_key(self, outcome: KeyRejected) -> None:
-        self.resumes_at = time.monotonic() + self._key_retry
-        if not self._key_rejected:
+        state = OUT_OF_SERVICE.get(outcome.code)
+        wait = OUT_OF_SERVICE_RETRY if state else self._key_retry
+        self.resumes_at = time.monotonic() + wait
+        if state and self._said_no != state:
+            log.error(
+                "this camera is %s on the server (%s). Every picture stays in %s; asking again every %.0f min",
+                state,
+                outcome.why,
+                self._spool.folder,
+                wait / 60,
+            )
+        elif not state and not self._said_no:
             log.error(
                 "the server does not accept this camera's key (%s). Make a new key on the camera's page in "
                 "Visant and start again with it. Until then every picture stays in %s; trying every %.0f s",
                 outcome.why,
                 self._spool.folder,
-                self._key_retry,
+                wait,
             )
-        self._key_rejected = True
+        self._said_no = state or "key"
 
     def _set_aside(self, record: Record, outcome: SetAside) -> None:
         where = KEPT if outcome.keep else REFUSED
@@ -149,6 +166,6 @@ class Sender(threading.Thread):
     def _forget_waits(self, record: Record) -> None:
         """The server works and this picture is settled."""
         self._server.reset()
-        self._key_rejected = False
+        self._said_no = ""
         self._pictures.pop(record.record_id, None)
         self._postponed.pop(record.record_id, None)

@@ -1,6 +1,6 @@
 """The spool: every picture is on the disk before anything else happens to it.
 
-One picture is two files, ``<record_id>.jpg`` and the sidecar ``<record_id>.json``. The sidecar is written
+One picture is two files, ``<stem>.jpg`` and the sidecar ``<stem>.json``. The sidecar is written
 last and removed first, so a picture is in the spool exactly when its sidecar is.
 """
 
@@ -20,7 +20,7 @@ from visant_camera.records import SPOOL_FILE, DamagedRecord, Record
 
 log = logging.getLogger(__name__)
 
-REFUSED, KEPT = "refused", "kept"
+REFUSED, KEPT, STATE = "refused", "kept", "state"
 
 
 class SpoolUnavailable(Exception):
@@ -31,15 +31,17 @@ class Spool:
     """Pictures waiting to be sent. One thread may add while another sends.
 
     ``limit`` is in bytes, for the waiting pictures and those set aside. ``dropped`` counts what it cost.
+    ``state`` is a folder beside the pictures, for whatever else must outlive the process.
     """
 
     def __init__(self, folder: Path, *, limit: int) -> None:
         self.folder = folder
+        self.state = folder / STATE
         self.dropped = 0
         self._limit = limit
         self._guard = threading.Lock()
         try:
-            for path in (folder, folder / REFUSED, folder / KEPT):
+            for path in (folder, folder / REFUSED, folder / KEPT, self.state):
                 path.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._lock = (folder / ".lock").open("w")
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -62,17 +64,28 @@ class Spool:
     def close(self) -> None:
         self._lock.close()
 
-    def add(self, picture: Picture, *, trigger_label: str) -> Optional[Record]:
-        """Keep a picture durably and return its record; None when it alone is larger than the limit.
+    @property
+    def used(self) -> int:
+        """Bytes of the pictures that wait and of those set aside."""
+        return self._used
 
-        Drops the oldest pictures, with a log line each, when there is no room. Raises ``OSError`` when the
+    def add(
+        self, picture: Picture, *, trigger_label: str, trigger_id: str = "", important: bool = False
+    ) -> Optional[Record]:
+        """Keep a picture durably and return its record; None when there is no room for it.
+
+        One that is here already, by its ``record_id``, stays as it is.
+        Drops others, with a log line each, to make room: see ``_make_room``. Raises ``OSError`` when the
         disk fails.
         """
-        record = Record.of(picture, trigger_label=trigger_label)
-        if record.size > self._limit:
+        record = Record.of(picture, trigger_label=trigger_label, trigger_id=trigger_id, important=important)
+        if record.record_id in self._records:
+            return self._records[record.record_id]  # a source that was killed gave it again
+        if record.record_id in self:
+            return self._records[record.record_id]
+        if record.size > self._limit or not self._make_room(record):
             self._count_drop(record.record_id)
             return None
-        self._make_room(record.size)
         write_durably(self.folder / record.picture_name, picture.data)
         write_durably(self.folder / record.sidecar_name, record.to_json())
         with self._guard:
@@ -107,35 +120,49 @@ class Spool:
             if self._records.pop(record.record_id, None) is None:
                 return
         target = self.folder / where
-        write_durably(target / f"{record.record_id}.reason.json", json.dumps(reason, indent=1).encode())
+        told = json.dumps({"record_id": record.record_id, **reason}, indent=1)
+        write_durably(target / f"{record.stem}.reason.json", told.encode())
         # The sidecar goes last: found alone after a crash, it tells that this move was under way.
         for name in (record.picture_name, record.sidecar_name):
             if (self.folder / name).exists():
                 (self.folder / name).replace(target / name)
         sync_folder(target)
 
-    def _make_room(self, size: int) -> None:
-        """Refused pictures go first, then kept ones, then the oldest that wait."""
-        while self._used + size > self._limit:
+    def _make_room(self, newcomer: Record) -> bool:
+        """Refused pictures go first, then kept ones, then the oldest that wait, important ones last.
+
+        False when only important ones are left to drop and the newcomer is none.
+        """
+        while self._used + newcomer.size > self._limit:
             aside = next(self._set_aside_pictures(), None)
             if aside is not None:
-                with self._guard:
-                    self._used -= aside.stat().st_size
-                for path in (aside, aside.with_suffix(".json"), aside.with_suffix(".reason.json")):
-                    path.unlink(missing_ok=True)
-                self._count_drop(aside.stem)
+                self._drop_aside(aside)
                 continue
-            with self._guard:
-                oldest = next(iter(self._records.values()), None)
+            oldest = self._first_to_go()
             if oldest is None:
-                return
+                return True
+            if oldest.important and not newcomer.important:
+                return False
             self.remove(oldest)
             self._count_drop(oldest.record_id)
+        return True
 
-    def _count_drop(self, record_id: str) -> None:
+    def _first_to_go(self) -> Optional[Record]:
+        with self._guard:
+            records = self._records.values()
+            return next((r for r in records if not r.important), next(iter(records), None))
+
+    def _drop_aside(self, picture: Path) -> None:
+        with self._guard:
+            self._used -= picture.stat().st_size
+        for path in (picture, picture.with_suffix(".json"), picture.with_suffix(".reason.json")):
+            path.unlink(missing_ok=True)
+        self._count_drop(picture.stem)
+
+    def _count_drop(self, name: str) -> None:
         self.dropped += 1
         megabytes = self._limit / 2**20
-        log.error("dropped %s: the spool is full (%g MB); %d lost so far", record_id, megabytes, self.dropped)
+        log.error("dropped %s: the spool is full (%g MB); %d lost so far", name, megabytes, self.dropped)
 
     def _set_aside_pictures(self) -> Iterator[Path]:
         for where in (REFUSED, KEPT):
@@ -157,7 +184,7 @@ class Spool:
 
     def _recover_record(self, sidecar: Path) -> Optional[Record]:
         try:
-            record = Record.from_json(sidecar.read_bytes(), record_id=sidecar.stem)
+            record = Record.from_json(sidecar.read_bytes(), stem=sidecar.stem)
         except DamagedRecord as error:
             log.error("put %s into %s/: %s", sidecar.stem, KEPT, error)
             for path in self.folder.glob(f"{sidecar.stem}.*"):

@@ -5,11 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 from visant_camera.sources.base import Source, SourceError
+from visant_camera.sources.drop import DropSource
 from visant_camera.sources.folder import FolderSource
 from visant_camera.sources.snapshot import SnapshotSource
 
 KNOWN = (
-    "a folder of pictures, a video file, http(s)://… for snapshots, rtsp://…, webcam:0, "
+    "a folder of pictures, drop:FOLDER for uploads, a video file, http(s)://… for snapshots, rtsp://…, webcam:0, "
     "or scene: for a painted one"
 )
 
@@ -20,6 +21,10 @@ def open_source(spec: str, *, interval: float, once_through: bool) -> Source:
     ``interval`` is in seconds and tells a video file how far to advance. Raises ``SourceError`` when there is
     no such source, when it lacks an extra, or when ``once_through`` is asked of a source that has no end.
     """
+    if spec.startswith("drop:"):
+        if once_through:
+            raise SourceError("A drop folder has no end; leave out --once-through.")
+        return DropSource.from_spec(spec)
     path = Path(spec).expanduser()
     if path.is_dir():
         return FolderSource(path, once_through=once_through)

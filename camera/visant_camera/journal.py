@@ -1,0 +1,73 @@
+"""Which triggers are settled, kept across restarts, so that none is carried out twice."""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+from pathlib import Path
+from typing import Optional
+
+from visant_camera.disk import write_durably
+
+KEPT = 500  # settled triggers; a server repeats those of a day at most
+
+
+class Journal:
+    """``trigger_id`` → "" when its picture arrived, else the sentence why there is none.
+
+    A trigger is either unknown, or its picture is in the spool, or it stands here. It is noted before its picture
+    leaves the spool, so a crash between the two only sends a picture again that the server has.
+    """
+
+    def __init__(self, state: Path) -> None:
+        self._path = state / "triggers"
+        self._guard = threading.Lock()
+        self._settled = dict(_read(self._path))
+        self._lines = len(self._settled)
+        self._shorten()
+
+    def how(self, trigger_id: str) -> Optional[str]:
+        """How it ended, None when it has not."""
+        with self._guard:
+            return self._settled.get(trigger_id)
+
+    def note(self, trigger_id: str, failure: str = "") -> None:
+        """Settle a trigger, durably. Raises ``OSError``; until the end of the process it counts all the same."""
+        with self._guard:
+            self._settled.pop(trigger_id, None)
+            self._settled[trigger_id] = failure
+            with self._path.open("ab") as file:
+                file.write(_line(trigger_id, failure))
+                file.flush()
+                os.fsync(file.fileno())
+            self._lines += 1
+            if self._lines > 2 * KEPT:
+                self._shorten()
+
+    def _shorten(self) -> None:
+        for trigger_id in list(self._settled)[:-KEPT]:
+            del self._settled[trigger_id]
+        if self._lines or self._path.exists():
+            write_durably(self._path, b"".join(_line(*entry) for entry in self._settled.items()))
+        self._lines = len(self._settled)
+
+
+def _line(trigger_id: str, failure: str) -> bytes:
+    return json.dumps([trigger_id, failure]).encode() + b"\n"
+
+
+def _read(path: Path) -> list[tuple[str, str]]:
+    """What stands there; a line that a crash cut in half is left out."""
+    try:
+        lines = path.read_bytes().splitlines()
+    except FileNotFoundError:
+        return []
+    entries = []
+    for line in lines:
+        try:
+            trigger_id, failure = json.loads(line)
+        except (ValueError, TypeError):
+            continue
+        entries.append((str(trigger_id), str(failure)))
+    return entries

@@ -1,0 +1,325 @@
+"""When a camera takes pictures by itself: the one place that computes it, for the server and the camera alike.
+
+A rule is either a cron expression of five fields or a plain interval, told on the clock of a time zone. Weekdays
+and quiet hours take runs out of it.
+
+**Cron** is the classic one, as Debian has it: no seconds, no year; names (MON, JAN) and steps are fine. When both
+the day of the month and the day of the week are named, either is enough.
+
+**An interval** is counted on the local clock, from a Monday's midnight. So every 10 minutes is :00, :10, …
+in each zone, every 6 hours is 0:00, 6:00, …, every 7 days is Monday at midnight.
+
+**When clocks are put forward**, a local time that is skipped runs once, at the moment the clocks jump (02:30 runs
+at 03:00, and so do 02:30 and 02:45 together). Not made up for is what comes again soon anyhow: cron rules of every
+hour, and intervals that did not pass yet.
+
+**When clocks are put back**, a time of day runs once, the first time it comes. A rhythm goes on through the
+doubled hour: cron rules of every hour or whose minutes begin with a star (``*/10``), and intervals, as far as
+they passed since the run before.
+
+**Quiet hours** begin at ``quiet_from``, which is quiet, and end at ``quiet_until``, which is not; they may span
+midnight. **Weekdays** (0 is Monday) and quiet hours look at the local time of the nominal moment, before jitter.
+
+**Jitter** puts all runs of a schedule on a camera off by the same time, so that a thousand cameras do not call in
+the same second. The nominal moment is what identifies a run.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from bisect import bisect_right
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta, timezone
+from functools import lru_cache
+from itertools import count, islice, takewhile
+from typing import Any, Optional
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from cronsim import CronSim, CronSimError
+
+SHORTEST_INTERVAL, LONGEST_INTERVAL = 60, 31 * 24 * 60 * 60
+LONGEST_JITTER = 60 * 60
+LONGEST_CRON = 100
+# Then a rule has come round: 29 February on a given weekday takes at most 40 years, over the year 2100.
+HORIZON = timedelta(days=41 * 366)
+
+DAY = 24 * 60 * 60
+A_MONDAY = date(2001, 1, 1)
+
+
+class RuleError(ValueError):
+    """A rule that cannot be followed. The sentence is for people; ``field`` is what of the rule it is about."""
+
+    def __init__(self, sentence: str, *, field: str = "") -> None:
+        super().__init__(sentence)
+        self.field = field
+
+
+@dataclass(frozen=True)
+class Rule:
+    """Raises :class:`RuleError` for what is no rule, or one that would never run."""
+
+    cron: Optional[str] = None
+    interval_seconds: Optional[int] = None
+    time_zone: str = "UTC"
+    weekdays: tuple[int, ...] = ()  # none: all
+    quiet_from: Optional[time] = None
+    quiet_until: Optional[time] = None
+    jitter_seconds: int = 0
+
+    def __post_init__(self) -> None:
+        _check(self)
+
+    @classmethod
+    def from_dict(cls, entry: Mapping[str, Any]) -> Rule:
+        """Read an entry of a configuration's ``schedules``; other names in it are passed over."""
+        days = entry.get("weekdays") or ()
+        if not isinstance(days, (list, tuple)):
+            raise RuleError("The weekdays are a list of numbers, 0 for Monday to 6 for Sunday.", field="weekdays")
+        return cls(
+            cron=entry.get("cron") or None,
+            interval_seconds=entry.get("interval_seconds"),
+            time_zone=entry.get("time_zone") or "UTC",
+            weekdays=tuple(days),
+            quiet_from=_time_of_day(entry, "quiet_from"),
+            quiet_until=_time_of_day(entry, "quiet_until"),
+            jitter_seconds=entry.get("jitter_seconds") or 0,
+        )
+
+
+def runs(rule: Rule, after: datetime) -> Iterator[datetime]:
+    """Yield the nominal moments of the runs strictly after ``after``, in UTC, each later than the one before.
+
+    They end after some forty years. ``after`` must be aware.
+    """
+    if after.tzinfo is None:
+        raise ValueError("The moment needs a time zone.")
+    last = after.astimezone(timezone.utc)
+    zone = _zone(rule.time_zone)
+    # From the day before: clocks that are put back at midnight make it come twice.
+    for day in _days(rule, last.astimezone(zone).date() - timedelta(days=1)):
+        for moment in _moments(rule, zone, day, last):
+            yield moment
+            last = moment
+
+
+def jitter_of(rule: Rule, device_id: object, schedule_id: object) -> timedelta:
+    """How much later than nominal this camera makes each run of this schedule; always the same."""
+    digest = hashlib.sha256(f"{device_id}:{schedule_id}".encode()).digest()
+    return timedelta(seconds=int.from_bytes(digest[:8], "big") % (rule.jitter_seconds + 1))
+
+
+# Days and times of day
+
+
+def _days(rule: Rule, first: date) -> Iterator[date]:
+    """The days the rule may run on, from ``first`` on, as far as it may take until all that repeats came round."""
+    end = first + HORIZON
+    if rule.cron is not None:
+        fields = rule.cron.split()
+        before = datetime.combine(first, time()) - timedelta(seconds=1)
+        days = (found.date() for found in CronSim(" ".join(["0", "0", *fields[2:]]), before))
+    else:
+        days = (first + timedelta(days=number) for number in count())
+    bounded = takewhile(lambda day: day < end, days)
+    return (day for day in bounded if not rule.weekdays or day.weekday() in rule.weekdays)
+
+
+def _times(rule: Rule, day: date) -> tuple[int, ...]:
+    """The seconds since midnight, on the local clock, at which it is due on that day; quiet ones are in it."""
+    if rule.interval_seconds is None:
+        minutes, hours, *_ = (rule.cron or "").split()
+        return _times_of_cron(minutes, hours)
+    passed = (day - A_MONDAY).days * DAY
+    return _times_from(-passed % rule.interval_seconds, rule.interval_seconds)
+
+
+@lru_cache(maxsize=256)
+def _times_from(first: int, interval: int) -> tuple[int, ...]:
+    return tuple(range(first, DAY, interval))
+
+
+@lru_cache(maxsize=256)
+def _times_of_cron(minutes: str, hours: str) -> tuple[int, ...]:
+    midnight = datetime.combine(A_MONDAY, time())
+    found = []
+    for moment in CronSim(f"{minutes} {hours} * * *", midnight - timedelta(seconds=1)):
+        if moment.day != midnight.day:
+            break
+        found.append(moment.hour * 3600 + moment.minute * 60)
+    return tuple(found)
+
+
+def _is_quiet(rule: Rule, seconds: int) -> bool:
+    if rule.quiet_from is None or rule.quiet_until is None:
+        return False
+    start, end = _seconds(rule.quiet_from), _seconds(rule.quiet_until)
+    return start <= seconds < end if start < end else seconds >= start or seconds < end
+
+
+# From the local clock to moments
+
+
+def _moments(rule: Rule, zone: ZoneInfo, day: date, after: datetime) -> Iterator[datetime]:
+    """The runs of one day that are after ``after``, in order."""
+    midnight = datetime.combine(day, time())
+    offset = _offset(zone, midnight)
+    if offset == _offset(zone, midnight + timedelta(days=1)):
+        start = (midnight - offset).replace(tzinfo=timezone.utc)
+        times = _loud_times(rule, _times(rule, day))
+        yield from (start + since for since in islice(times, bisect_right(times, after - start), None))
+    else:
+        found = (moment for moment, _ in _moments_of_a_shift(rule, zone, day) if moment > after)
+        yield from (moment for moment in found if _may_run(rule, moment.astimezone(zone), day))
+
+
+@lru_cache(maxsize=256)
+def _loud_times(rule: Rule, times: tuple[int, ...]) -> tuple[timedelta, ...]:
+    return tuple(timedelta(seconds=seconds) for seconds in times if not _is_quiet(rule, seconds))
+
+
+def _may_run(rule: Rule, local: datetime, day: date) -> bool:
+    if rule.weekdays and local.weekday() not in rule.weekdays:
+        return False
+    # A run made up for may fall on the next day, the rest of the day before is only there to measure from.
+    return local.date() >= day and not _is_quiet(rule, _seconds(local.time()))
+
+
+def _moments_of_a_shift(rule: Rule, zone: ZoneInfo, day: date) -> list[tuple[datetime, bool]]:
+    """The runs of a day whose clocks are put forward or back; with whether each is there because of that."""
+    midnight = datetime.combine(day, time())
+    times = list(_times(rule, day))
+    if rule.interval_seconds and times:
+        times.insert(0, times[0] - rule.interval_seconds)  # the run before, to measure from
+    found: dict[datetime, bool] = {}
+    for seconds in times:
+        local = midnight + timedelta(seconds=seconds)
+        first, second = local - _offset(zone, local), local - _offset(zone, local.replace(fold=1))
+        if first > second:  # skipped
+            if not _is_hourly(rule) and not _is_quiet(rule, seconds % DAY):
+                found.setdefault(_shift_between(zone, second, first), True)
+            continue
+        found[first.replace(tzinfo=timezone.utc)] = False
+        if second > first and _is_rhythm(rule):
+            found.setdefault(second.replace(tzinfo=timezone.utc), True)
+    return list(_spaced(sorted(found.items()), timedelta(seconds=rule.interval_seconds or 0)))
+
+
+def _spaced(found: list[tuple[datetime, bool]], least: timedelta) -> Iterator[tuple[datetime, bool]]:
+    """Leave out what is only there because of the shift, and too soon after the one before."""
+    last = None
+    for moment, extra in found:
+        if extra and last is not None and moment - last < least:
+            continue
+        yield moment, extra
+        last = moment
+
+
+def _shift_between(zone: ZoneInfo, early: datetime, late: datetime) -> datetime:
+    """The moment between two of UTC at which the clocks are put forward."""
+    before = early.replace(tzinfo=timezone.utc).astimezone(zone).utcoffset()
+    low, high = 0, int((late - early).total_seconds())
+    while high - low > 1:
+        middle = (low + high) // 2
+        moment = (early + timedelta(seconds=middle)).replace(tzinfo=timezone.utc)
+        low, high = (middle, high) if moment.astimezone(zone).utcoffset() == before else (low, middle)
+    return (early + timedelta(seconds=high)).replace(tzinfo=timezone.utc)
+
+
+def _is_hourly(rule: Rule) -> bool:
+    """Whether it is a cron rule of every hour, whatever the minutes."""
+    return rule.cron is not None and len({seconds // 3600 for seconds in _times(rule, A_MONDAY)}) == 24
+
+
+def _is_rhythm(rule: Rule) -> bool:
+    return rule.cron is None or rule.cron.lstrip().startswith("*") or _is_hourly(rule)
+
+
+def _offset(zone: ZoneInfo, local: datetime) -> timedelta:
+    return zone.utcoffset(local) or timedelta()
+
+
+def _seconds(moment: time) -> int:
+    return moment.hour * 3600 + moment.minute * 60 + moment.second
+
+
+# What is no rule
+
+
+def _check(rule: Rule) -> None:
+    if (rule.cron is None) == (rule.interval_seconds is None):
+        raise RuleError("A schedule has either a cron expression or an interval.")
+    _zone(rule.time_zone)
+    _check_weekdays(rule)
+    _check_quiet_hours(rule)
+    _whole(rule.jitter_seconds, 0, LONGEST_JITTER, "The jitter is 0 to 3600 seconds.", "jitter_seconds")
+    if rule.cron is not None:
+        _check_cron(rule.cron)
+    else:
+        sentence = "The interval is at least a minute and at most 31 days."
+        _whole(rule.interval_seconds, SHORTEST_INTERVAL, LONGEST_INTERVAL, sentence, "interval_seconds")
+    if not _ever_runs(rule):
+        raise RuleError("With these days and quiet hours it would never run.")
+
+
+@lru_cache(maxsize=256)
+def _zone(name: object) -> ZoneInfo:
+    try:
+        return ZoneInfo(name if isinstance(name, str) else "")
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise RuleError(f"There is no time zone {name!r}.", field="time_zone") from None
+
+
+def _check_weekdays(rule: Rule) -> None:
+    days = rule.weekdays
+    known = all(isinstance(day, int) and not isinstance(day, bool) and 0 <= day <= 6 for day in days)
+    if not known or len(set(days)) != len(days):
+        raise RuleError("The weekdays are numbers, 0 for Monday to 6 for Sunday, each once.", field="weekdays")
+
+
+def _check_quiet_hours(rule: Rule) -> None:
+    if (rule.quiet_from is None) != (rule.quiet_until is None):
+        missing = "quiet_from" if rule.quiet_from is None else "quiet_until"
+        raise RuleError("Quiet hours need a beginning and an end.", field=missing)
+    for name, value in (("quiet_from", rule.quiet_from), ("quiet_until", rule.quiet_until)):
+        if value is not None and (value.second or value.microsecond or value.tzinfo):
+            raise RuleError("Quiet hours begin and end at whole minutes, like 22:00.", field=name)
+    if rule.quiet_from is not None and rule.quiet_from == rule.quiet_until:
+        raise RuleError("Quiet hours must not end when they begin.", field="quiet_until")
+
+
+def _check_cron(cron: str) -> None:
+    if not isinstance(cron, str) or len(cron) > LONGEST_CRON:
+        raise RuleError(f"A cron expression has at most {LONGEST_CRON} characters.", field="cron")
+    if len(cron.split()) != 5:
+        sentence = "A cron expression has five fields: minute, hour, day of the month, month, day of the week."
+        raise RuleError(sentence, field="cron")
+    try:
+        CronSim(cron, datetime.combine(A_MONDAY, time()))
+    except CronSimError as error:
+        what = str(error).replace("Bad ", "").replace("-", " ")
+        raise RuleError(f"The cron expression is wrong in its {what}.", field="cron") from None
+
+
+def _whole(value: object, least: int, most: int, sentence: str, field: str) -> None:
+    if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
+        raise RuleError(sentence, field=field)
+
+
+@lru_cache(maxsize=1024)
+def _ever_runs(rule: Rule) -> bool:
+    days = _days(rule, A_MONDAY)
+    if rule.cron is not None and not _loud_times(rule, _times(rule, A_MONDAY)):
+        return False  # its times are the same each day: no need to look through them all
+    return any(_loud_times(rule, _times(rule, day)) for day in days)
+
+
+def _time_of_day(entry: Mapping[str, Any], name: str) -> Optional[time]:
+    value = entry.get(name)
+    if value is None or value == "":
+        return None
+    try:
+        return value if isinstance(value, time) else time.fromisoformat(value)
+    except (ValueError, TypeError):
+        raise RuleError("A time of day is written like 22:00.", field=name) from None
