@@ -1,6 +1,6 @@
 """The floor with HTTP: a bare WSGI application reads the body, writes the durable file and does the one INSERT.
 
-No key, no look at the picture, no framework. Served by granian like Visant itself, with BARE_DATABASE_URL,
+No key, no look at the picture, no framework. Served like Visant itself, with BARE_DATABASE_URL,
 BARE_FOLDER, BARE_DEVICE and BARE_ORG in its environment.
 """
 
@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+from a2wsgi import WSGIMiddleware
 from psycopg_pool import ConnectionPool
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
@@ -33,7 +34,7 @@ def new_digest() -> str:
     return hashlib.sha256(os.urandom(16)).hexdigest()
 
 
-def application(environ: dict[str, Any], start: Callable[..., Any]) -> Iterable[bytes]:
+def answer(environ: dict[str, Any], start: Callable[..., Any]) -> Iterable[bytes]:
     if environ["REQUEST_METHOD"] == "POST":
         data = environ["wsgi.input"].read()
         with pool.connection() as connection:
@@ -42,3 +43,6 @@ def application(environ: dict[str, Any], start: Callable[..., Any]) -> Iterable[
     else:
         start("200 OK", [("Content-Length", "2")])
     return [b"ok"]
+
+
+application = WSGIMiddleware(answer, workers=8)

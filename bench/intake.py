@@ -1,7 +1,7 @@
 """How fast pictures are taken in, beside the floor measured in the same run.
 
 Starts PostgreSQL (the one of VISANT_TEST_DATABASE_URL, else an embedded one) and the web server as production
-would, two granian processes, and uploads from 1, 8, 32 and 100 clients. Two baselines are measured in turn:
+would, two processes, and uploads from 1, 8, 32 and 100 clients. Two baselines are measured in turn:
 
 - *floor*: two bare processes that only write the durable file and do the one INSERT (``bench/floor.py``);
 - *bare*: the same behind the same web server and the same clients, without Visant (``bench/bare.py``).
@@ -90,7 +90,7 @@ def web_server(environment: dict[str, str], command: list[str]) -> Iterator[None
 
 
 def wait_until_ready(port: int) -> None:
-    for _ in range(200):
+    for _ in range(600):
         try:
             urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=2)
             return

@@ -237,16 +237,17 @@ def _ensure_writer() -> None:
             _writer = threading.Thread(target=_write_on_and_on, name="metering", daemon=True)
             _writer.start()
             # Not atexit: children of multiprocessing, as web servers have them, leave without it.
-            Finalize(None, _flush_or_say, exitpriority=10)
+            Finalize(None, flush_or_say, exitpriority=10)
 
 
 def _write_on_and_on() -> None:
     while seconds := settings.METERING_SECONDS:
         time.sleep(seconds)
-        _flush_or_say()
+        flush_or_say()
 
 
-def _flush_or_say() -> None:
+def flush_or_say() -> None:
+    """Write what was counted; say so where that fails. Also what a web process does before it ends."""
     try:
         flush()
     except (DatabaseError, InterfaceError, PoolTimeout) as error:

@@ -8,16 +8,30 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from tests.postgresql import ROLE, in_database, with_plain_role
+from visant.processes import web_command
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 HOST = "127.0.0.1"
-START_SECONDS = 30
+START_SECONDS = 60
+# Answers each line with what went wrong, or an empty text.
+READ_AND_RUN = """
+import json, sys, traceback
+space = {}
+for line in sys.stdin:
+    try:
+        exec(json.loads(line), space)
+        print('""', flush=True)
+    except Exception:
+        print(json.dumps(traceback.format_exc()), flush=True)
+"""
 
 
 class Camera(NamedTuple):
@@ -35,7 +49,6 @@ class Server:
     def __init__(self, folder: Path, *, workers: int = 2, threads: int = 8, **environment: str) -> None:
         self.folder = folder
         self.workers = workers
-        self.threads = threads
         self.port = _free_port()
         self.url = f"http://{HOST}:{self.port}"
         self.database = _Database.for_run(folder)
@@ -43,6 +56,7 @@ class Server:
             **{name: value for name, value in os.environ.items() if not _is_ours(name)},
             "VISANT_VAR": str(folder),
             "VISANT_URL": self.url,
+            "VISANT_WEB_THREADS": str(threads),
             "DATABASE_URL": self.database.url,
             **environment,
         }
@@ -71,21 +85,10 @@ class Server:
 
     def start(self) -> None:
         """Start the server and wait until it answers."""
-        command = [
-            sys.executable,
-            "-m",
-            "granian",
-            "--interface",
-            "wsgi",
-            "--host",
-            HOST,
-            "--port",
-            str(self.port),
-        ]
-        command += ["--workers", str(self.workers), "--blocking-threads", str(self.threads)]
+        command = web_command(host=HOST, port=self.port, processes=self.workers)
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                [*command, "visant.wsgi:application"],
+                command,
                 cwd=BASE_DIR,
                 env=self.environment,
                 stdout=log,
@@ -111,6 +114,22 @@ class Server:
         if done.returncode:
             raise AssertionError(f"{' '.join(command[1:])} failed:\n{done.stdout}{done.stderr}")
         return done.stdout
+
+    @contextmanager
+    def shell(self) -> Iterator[Callable[[str], None]]:
+        """Yield a function that runs lines of Python in one more process on the server's database, and waits."""
+        command = [sys.executable, "manage.py", "shell", "--no-imports", "-v0", "-c", READ_AND_RUN]
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+        with subprocess.Popen(command, cwd=BASE_DIR, env=self.environment, text=True, **pipes) as process:  # type: ignore[call-overload]
+
+            def run(lines: str) -> None:
+                process.stdin.write(json.dumps(lines) + "\n")
+                process.stdin.flush()
+                answer = json.loads(process.stdout.readline())
+                assert not answer, answer
+
+            yield run
+            process.stdin.close()
 
     def add_organization(self, name: str = "Acme") -> str:
         """Found an organization and return its slug."""

@@ -11,7 +11,7 @@ import socket
 import stat
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -26,6 +26,10 @@ STOP_SECONDS = 7
 # With these many retries, one a second and then rarer, an outage of a day is outlived.
 RETRIES = 100_000
 POLL_SECONDS = 0.2
+# Cameras that come back all at once, as after a restart, wait in a row this long.
+BACKLOG = 4096
+# Longer than a server in front keeps a connection open that it may use again (nginx: 60 s).
+KEEP_ALIVE_SECONDS = 75
 
 
 class Program(NamedTuple):
@@ -39,13 +43,46 @@ def programs() -> list[Program]:
     manage = [sys.executable, str(settings.BASE_DIR / "manage.py")]
     worker = [*manage, "db_worker", "--interval", str(POLL_SECONDS), "--no-reload", "--verbosity", "0"]
     return [
-        Program("web", web_command()),
+        *_web_programs(),
         Program("worker", worker, copies=settings.VISANT_WORKERS),
         Program("scheduler", [*manage, "scheduler"]),
     ]
 
 
-def web_command() -> list[str]:
+def _web_programs() -> list[Program]:
+    """One server for everything; or one that holds streams, and beside it one that is faster without."""
+    if not settings.VISANT_STREAMS_PORT:
+        return [Program("web", web_command())]
+    return [
+        Program("web", plain_web_command()),
+        Program("streams", web_command(port=settings.VISANT_STREAMS_PORT)),
+    ]
+
+
+def web_command(*, host: str = "", port: int = 0, processes: int = 0) -> list[str]:
+    """The server that answers requests and holds streams; what is not given is as the settings have it."""
+    options = {
+        "--host": host or settings.VISANT_HOST,
+        "--port": port or settings.PORT,
+        "--workers": processes or settings.WEB_PROCESSES,
+        "--loop": "uvloop",
+        "--http": "httptools",
+        "--ws": "none",
+        "--lifespan": "on",
+        "--backlog": BACKLOG,
+        "--timeout-keep-alive": KEEP_ALIVE_SECONDS,
+        "--timeout-graceful-shutdown": STOP_SECONDS - 2,
+        # A busy process must not be taken for a dead one.
+        "--timeout-worker-healthcheck": 30,
+        "--log-level": "warning",
+    }
+    # Whom to believe about the caller's address is decided in visant/proxies.py.
+    flags = ["--no-access-log", "--no-server-header", "--no-proxy-headers"]
+    return [sys.executable, "-m", "uvicorn", *_flags(options), *flags, "visant.asgi:application"]
+
+
+def plain_web_command() -> list[str]:
+    """The server that only answers requests."""
     options = {
         "--interface": "wsgi",
         "--host": settings.VISANT_HOST,
@@ -55,13 +92,24 @@ def web_command() -> list[str]:
         "--workers-kill-timeout": STOP_SECONDS - 2,
         "--log-level": "warning",
     }
-    flags = [text for name, value in options.items() for text in (name, str(value))]
-    return [sys.executable, "-m", "granian", *flags, "--respawn-failed-workers", "visant.wsgi:application"]
+    return [
+        sys.executable,
+        "-m",
+        "granian",
+        *_flags(options),
+        "--respawn-failed-workers",
+        "visant.wsgi:application",
+    ]
+
+
+def _flags(options: Mapping[str, object]) -> list[str]:
+    return [text for name, value in options.items() for text in (name, str(value))]
 
 
 def prepare(*, migrate: bool) -> None:
     """See that the port is free, the schema is ours and the static files are in place; else a CommandError."""
-    _refuse_taken_port()
+    for port in filter(None, (settings.PORT, settings.VISANT_STREAMS_PORT)):
+        _refuse_taken_port(port)
     if migrate:
         call_command("migrate", verbosity=0)
     else:
@@ -122,16 +170,17 @@ def warn_of_the_database(alias: str) -> None:
         sys.stderr.write(f"{message}\n")
 
 
-def _refuse_taken_port() -> None:
+def _refuse_taken_port(port: int) -> None:
     family = socket.AF_INET6 if ":" in settings.VISANT_HOST else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind((settings.VISANT_HOST, settings.PORT))
+            probe.bind((settings.VISANT_HOST, port))
         except OSError as error:
+            name = "PORT" if port == settings.PORT else "VISANT_STREAMS_PORT"
             raise CommandError(
-                f"Cannot listen on {settings.VISANT_HOST} port {settings.PORT} ({error.strerror}). "
-                "Set PORT to a free one."
+                f"Cannot listen on {settings.VISANT_HOST} port {port} ({error.strerror}). "
+                f"Set {name} to a free one."
             ) from error
 
 

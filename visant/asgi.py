@@ -1,0 +1,237 @@
+"""The door for ASGI servers: ``uvicorn visant.asgi:application``.
+
+Requests are answered by Django under WSGI, in threads. An answer that goes on (``orgs/holding.py``) needs no
+thread from then on: a coroutine holds it, thousands in a process.
+"""
+
+import asyncio
+import logging
+import multiprocessing
+import multiprocessing.connection
+import os
+import re
+import resource
+import signal
+import socket
+import threading
+from collections.abc import Awaitable, Callable, MutableMapping
+from types import FrameType
+from typing import Any, cast
+
+from a2wsgi import WSGIMiddleware
+from django.conf import settings
+from django.utils.module_loading import import_string
+
+from orgs.holding import OFFER, Held, Offer
+from visant.wsgi import application as wsgi_application
+
+logger = logging.getLogger(__name__)
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+
+# Who takes nothing for so long is gone.
+SEND_SECONDS = 20.0
+# Whose system confirms nothing of what was sent for so long is gone, too (tcp(7)).
+SILENT_MILLISECONDS = 45_000
+TCP_USER_TIMEOUT = 18
+# Each open stream is an open file; more than these no process needs.
+OPEN_FILES = 65_536
+# A body of up to so many bytes is awaited before a thread is given to its request, so that slow clients keep none.
+AWAITED_BYTES = 8 * 1024 * 1024
+AWAITED_TOGETHER = 64 * 1024 * 1024
+
+
+class Answer:
+    """What the application says, on its way to the client; ended only when nothing is to follow."""
+
+    def __init__(self, offer: Offer, send: Send) -> None:
+        self._offer = offer
+        self._send = send
+        self.goes_on = False
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.goes_on = self._offer.held is not None and message["status"] == 200
+            if self.goes_on:
+                kept = [(name, value) for name, value in message["headers"] if name != b"content-length"]
+                message = {**message, "headers": kept}
+        elif self.goes_on:
+            if not message.get("body"):
+                return
+            message = {**message, "more_body": True}
+        await self._send(message)
+
+
+class Application:
+    def __init__(self) -> None:
+        self._bridge = WSGIMiddleware(cast(Any, wsgi_application), workers=settings.VISANT_WEB_THREADS)
+        self._held: set[Held] = set()
+        self._ending = False
+        self._awaited = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await self._live(receive, send)
+        elif scope["type"] == "http":
+            await self._answer(scope, receive, send)
+
+    # --- a request
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        offer = scope[OFFER] = Offer()
+        _clean(scope)
+        answer = Answer(offer, send)
+        length = _length_to_await(scope)
+        if self._awaited + length > AWAITED_TOGETHER:
+            length = 0
+        self._awaited += length
+        try:
+            bridged = await _body_first(receive) if length else receive
+            await self._bridge(cast(Any, scope), cast(Any, bridged), cast(Any, answer.send))
+        finally:
+            self._awaited -= length
+            if offer.held is not None and not answer.goes_on:
+                offer.held.close()
+        if offer.held is not None and answer.goes_on:
+            await self._hold(offer.held, receive, send)
+
+    async def _hold(self, held: Held, receive: Receive, send: Send) -> None:
+        self._held.add(held)
+        if self._ending:
+            held.close()
+        _notice_dead_line(receive)
+        watch = asyncio.create_task(_close_when_gone(held, receive))
+        try:
+            async for chunk in held:
+                async with asyncio.timeout(SEND_SECONDS):
+                    await send({"type": "http.response.body", "body": chunk, "more_body": True})
+            await send({"type": "http.response.body", "body": b""})
+        except TimeoutError:
+            logger.info("A stream was ended: its client takes nothing any more.")
+        finally:
+            self._held.discard(held)
+            held.close()
+            watch.cancel()
+
+    # --- the process
+
+    async def _live(self, receive: Receive, send: Send) -> None:
+        await receive()
+        _allow_many_files()
+        _end_with_parent()
+        if threading.current_thread() is threading.main_thread():
+            self._end_held_on_signals()
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        await asyncio.to_thread(_say_goodbye)
+        await send({"type": "lifespan.shutdown.complete"})
+
+    def _end_held_on_signals(self) -> None:
+        """The server waits for all answers before it tells that it ends; streams would never be complete."""
+        loop = asyncio.get_running_loop()
+
+        def chained(number: signal.Signals) -> None:
+            before = signal.getsignal(number)
+
+            def end(received: int, frame: FrameType | None) -> None:
+                loop.call_soon_threadsafe(self.end_held)
+                if callable(before):
+                    before(received, frame)
+
+            signal.signal(number, end)
+
+        for number in (signal.SIGTERM, signal.SIGINT):
+            chained(number)
+
+    def end_held(self) -> None:
+        """Complete all answers that are held, and from now on each right after it began."""
+        self._ending = True
+        for held in list(self._held):
+            held.close()
+
+
+def _notice_dead_line(receive: Receive) -> None:
+    """Let the system give up on a line whose other end is silent: by itself it tries for a quarter of an hour.
+
+    The interface has no word for it, so it is asked of uvicorn's own object; another server goes without.
+    """
+    transport = getattr(getattr(receive, "__self__", None), "transport", None)
+    connection = transport.get_extra_info("socket") if transport is not None else None
+    if connection is not None and connection.family in (socket.AF_INET, socket.AF_INET6):
+        connection.setsockopt(socket.IPPROTO_TCP, TCP_USER_TIMEOUT, SILENT_MILLISECONDS)
+
+
+async def _close_when_gone(held: Held, receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+    held.close()
+
+
+_NOT_ASCII = re.compile(rb"[\x80-\xff]")
+
+
+def _clean(scope: Scope) -> None:
+    """Take out what WSGI would mistake: there ``X_Forwarded_For`` has the same name as ``X-Forwarded-For``."""
+    scope["headers"] = [(name, value) for name, value in scope["headers"] if b"_" not in name]
+    scope["query_string"] = _NOT_ASCII.sub(lambda match: b"%%%02X" % match[0][0], scope["query_string"])
+
+
+def _length_to_await(scope: Scope) -> int:
+    """How long the body is, if it should be there before the request is answered; else 0."""
+    headers = dict(scope["headers"])
+    if b"expect" in headers:  # it is sent only when the application asks for it, after a look at who sends
+        return 0
+    text = headers.get(b"content-length", b"")
+    length = int(text) if text.isdigit() else 0
+    return length if length <= AWAITED_BYTES else 0
+
+
+async def _body_first(receive: Receive) -> Receive:
+    """Await the whole body; what is returned hands it out at once."""
+    parts: list[bytes] = []
+    messages: list[Message] = []
+    more = True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            messages.append(message)
+            break
+        parts.append(message.get("body", b""))
+        more = message.get("more_body", False)
+    messages.insert(0, {"type": "http.request", "body": b"".join(parts), "more_body": more})
+
+    async def receive_again() -> Message:
+        return messages.pop(0) if messages else await receive()
+
+    return receive_again
+
+
+def _allow_many_files() -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = OPEN_FILES if hard == resource.RLIM_INFINITY else min(hard, OPEN_FILES)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
+def _end_with_parent() -> None:
+    """A worker whose parent was killed would keep the port, so that nobody could take its place."""
+    parent = multiprocessing.parent_process()
+    if parent is None:
+        return
+
+    def wait() -> None:
+        multiprocessing.connection.wait([parent.sentinel])
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=wait, name="parent", daemon=True).start()
+
+
+def _say_goodbye() -> None:
+    for name in settings.WEB_PROCESS_ENDS:
+        import_string(name)()
+
+
+application = Application()
