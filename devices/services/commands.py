@@ -1,28 +1,69 @@
 """What cameras are told to do: queued, sent, and closed by what the camera answers."""
 
+import re
 import uuid
 from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import IntegrityError, transaction
+from django.db.models import Q
 from django.utils import timezone
 
 from devices.announcements import announce
 from devices.models import OPEN, Command, CommandStatus, Device, Schedule
-from orgs.errors import Conflict, NotThere
+from devices.services.keys import refuse_out_of_service
+from orgs.errors import Conflict, Invalid, NotThere
 from orgs.ids import uuid7
 from orgs.models import User
+from orgs.ratelimits import count
 
 # A picture asked for by hand is wanted now, or not any more.
 MANUAL_LIFE = timedelta(minutes=15)
+# How long what is over can be looked up. Schedules make many, and their pictures are in the calendar.
+KEPT, KEPT_OF_SCHEDULES = timedelta(days=30), timedelta(days=7)
+DELETED_AT_ONCE = 5_000
+# A picture is called so, too: it must fit into an address.
+TRIGGER_ID = re.compile(r"[0-9A-Za-z._:-]{1,100}")
+# What schedules call their runs; nobody else may, for a run whose name is taken is not fired any more.
+OF_SCHEDULES = "schedule"
 
 
 class TriggerIdTaken(Conflict):
     code = "trigger_id_taken"
 
 
+class InvalidTrigger(Invalid):
+    code = "invalid_trigger"
+
+
 class CommandNotThere(NotThere):
     code = "command_not_found"
+
+
+def ask_for_picture(
+    *, device: Device, acting_user: User, trigger_id: str = "", trigger_type: str = "manual"
+) -> Command:
+    """Have the camera take a picture now, as a person asks for it.
+
+    Raises :class:`InvalidTrigger`, :class:`TriggerIdTaken`, what ``refuse_out_of_service`` raises, and
+    ``TooManyRequests``.
+    """
+    refuse_out_of_service(device)
+    if trigger_id and not TRIGGER_ID.fullmatch(trigger_id):
+        raise InvalidTrigger("A trigger id has up to 100 letters, digits, dots, colons, hyphens and underscores.")
+    if trigger_id.startswith(f"{OF_SCHEDULES}-") or trigger_type == OF_SCHEDULES:
+        raise InvalidTrigger("“schedule” is what schedules call their runs; choose another type or trigger id.")
+    count("trigger_device", device.pk)
+    return queue_command(device=device, trigger_id=trigger_id, trigger_type=trigger_type, acting_user=acting_user)
+
+
+def find_command(*, device: Device, trigger_id: str) -> Command:
+    """Return what the camera was told under that id. Raises :class:`CommandNotThere`."""
+    known = TRIGGER_ID.fullmatch(trigger_id)
+    command: Command | None = device.commands.filter(trigger_id=trigger_id).first() if known else None
+    if command is None:
+        raise CommandNotThere("The camera was told nothing under this trigger id, or it was long ago.")
+    return command
 
 
 @transaction.atomic
@@ -81,17 +122,27 @@ def take_commands(*, device_id: uuid.UUID, again: bool) -> list[Command]:
     return commands
 
 
-def close_command(*, device_id: uuid.UUID, trigger_id: str, failure: str = "") -> bool:
-    """Note that the camera did it, or with ``failure`` that it could not; return whether that is news.
+def close_command(*, device_id: uuid.UUID, trigger_id: str) -> bool:
+    """Note that the picture has come; return whether that is news.
 
-    A picture is better evidence than what was noted before: it also closes what had failed or expired. Closing
-    again, or what was never told, changes nothing.
+    It is better evidence than what was noted before: it also closes what had failed or expired. Closing again,
+    or what was never told, changes nothing.
     """
-    closed = {"closed_at": timezone.now(), "reason": failure[:300]}
     command = Command.unscoped.filter(device=device_id, trigger_id=trigger_id)
-    if failure:
-        return bool(command.filter(status__in=OPEN).update(status=CommandStatus.FAILED, **closed))
-    return bool(command.exclude(status=CommandStatus.DONE).update(status=CommandStatus.DONE, **closed))
+    return bool(command.exclude(status=CommandStatus.DONE).update(**_closed(CommandStatus.DONE)))
+
+
+def acknowledge_command(*, device: Device, trigger_id: str, failure: str = "") -> Command:
+    """Note what the camera says of it: that it is done, or with ``failure`` why it could not be.
+
+    The first word counts: a second one, or one after its time was up, changes nothing. Raises
+    :class:`CommandNotThere`.
+    """
+    command = find_command(device=device, trigger_id=trigger_id)
+    says = _closed(CommandStatus.FAILED if failure else CommandStatus.DONE, failure)
+    Command.unscoped.filter(pk=command.pk, status__in=OPEN).update(**says)
+    command.refresh_from_db()
+    return command
 
 
 def expire_commands(*, now: datetime | None = None) -> int:
@@ -99,3 +150,19 @@ def expire_commands(*, now: datetime | None = None) -> int:
     now = now or timezone.now()
     over = Command.unscoped.filter(status__in=OPEN, expires_at__lte=now)
     return over.update(status=CommandStatus.EXPIRED, closed_at=now)
+
+
+def prune_commands(*, now: datetime | None = None) -> int:
+    """Delete what was over long ago; return how many. Safe to run often and at once."""
+    now = now or timezone.now()
+    of_schedules = Q(schedule__isnull=False, closed_at__lte=now - KEPT_OF_SCHEDULES)
+    old = Command.unscoped.filter(Q(closed_at__lte=now - KEPT) | of_schedules)
+    pruned = 0
+    # In parts, so that no other write waits for all of it.
+    while some := list(old.values_list("pk", flat=True)[:DELETED_AT_ONCE]):
+        pruned += Command.unscoped.filter(pk__in=some).delete()[0]
+    return pruned
+
+
+def _closed(status: CommandStatus, reason: str = "") -> dict[str, Any]:
+    return {"status": status, "closed_at": timezone.now(), "reason": reason[:300]}

@@ -1,15 +1,17 @@
-"""The keys of cameras: made, ended, and told apart when a camera shows one."""
+"""The keys of cameras: made, replaced, ended, and told apart when a camera shows one."""
 
+import uuid
 from datetime import datetime
 
 from django.db import transaction
 from django.utils import timezone
 
+from devices.announcements import announce
 from devices.models import Device, DeviceKey
 from devices.services.sightings import SIGHTING_INTERVAL, note_sightings
 from orgs import metering, scope
 from orgs.audit import record
-from orgs.errors import Invalid, NotAllowed, NotAuthenticated
+from orgs.errors import Invalid, NotAllowed, NotAuthenticated, NotThere
 from orgs.keys import make_key, matches, prefix_of
 from orgs.models import User
 from orgs.ratelimits import count_unknown_secret
@@ -18,6 +20,14 @@ from orgs.services.validation import validate
 
 class InvalidQuota(Invalid):
     code = "invalid_quota"
+
+
+class KeyEndsInThePast(Invalid):
+    code = "key_ends_in_the_past"
+
+
+class KeyNotThere(NotThere):
+    code = "key_not_found"
 
 
 class KeyUnknown(NotAuthenticated):
@@ -51,8 +61,21 @@ def issue_key(
     """Make one more key for the camera. Its text is returned this once and kept nowhere.
 
     Beyond ``daily_quota`` requests a day pictures are still taken in and kept, but not judged.
-    Raises :class:`InvalidQuota`.
+    Raises :class:`InvalidQuota` or :class:`KeyEndsInThePast`.
     """
+    key, text = make_row(device=device, expires_at=expires_at, daily_quota=daily_quota)
+    after = {"expires_at": expires_at, "daily_quota": daily_quota}
+    record("key.issued", org=device.org_id, actor=acting_user, target=key, after=after, device=device)
+    return key, text
+
+
+def make_row(
+    *, device: Device, expires_at: datetime | None, daily_quota: int | None, **fields: object
+) -> tuple[DeviceKey, str]:
+    """Write a key's row, and return it with its text; who made it is for the caller to say."""
+    if expires_at is not None and expires_at <= timezone.now():
+        sentence = "A key must end in the future, or not at all."
+        raise KeyEndsInThePast(sentence, fields={"expires_at": sentence})
     new = make_key("dev")
     key = DeviceKey(
         org_id=device.org_id,
@@ -62,26 +85,42 @@ def issue_key(
         pepper_id=new.pepper_id,
         expires_at=expires_at,
         daily_quota=daily_quota,
+        **fields,
     )
     validate(key, InvalidQuota)
     key.save(force_insert=True)
-    after = {"expires_at": expires_at, "daily_quota": daily_quota}
-    record("key.issued", org=device.org_id, actor=acting_user, target=key, after=after, device=device)
     return key, new.text
 
 
 @transaction.atomic
 def revoke_key(*, key: DeviceKey, acting_user: User | None) -> None:
-    """End a key at once. Revoking it again changes nothing."""
-    if DeviceKey.unscoped.filter(pk=key.pk, revoked_at=None).update(revoked_at=timezone.now()):
+    """End a key at once, and what the camera has open with it. Revoking it again changes nothing."""
+    if end_row(key):
         record("key.revoked", org=key.org_id, actor=acting_user, target=key, device=key.device)
-    key.refresh_from_db(fields=["revoked_at"])
+    key.refresh_from_db(fields=["revoked_at", "sealed"])
+
+
+def end_row(key: DeviceKey) -> bool:
+    """Close a key, and tell whoever holds its camera's stream; False when it was closed before."""
+    ended = DeviceKey.unscoped.filter(pk=key.pk, revoked_at=None).update(revoked_at=timezone.now(), sealed="")
+    if ended:
+        announce(key.device_id)
+    return bool(ended)
+
+
+def get_key(device: Device, pk: uuid.UUID) -> DeviceKey:
+    """Return that key of the camera. Raises :class:`KeyNotThere`."""
+    key: DeviceKey | None = device.keys.filter(pk=pk).first()
+    if key is None:
+        raise KeyNotThere("This camera has no such key.")
+    return key
 
 
 def authenticate_device(*, text: str, ip: str | None) -> DeviceKey:
     """Return the key of that text with its device, and note that it was used. One query, rarely three.
 
-    From here on the rows of the key's organization can be seen, and no others.
+    A key that was to replace another one has arrived by this: the other ends. From here on the rows of the key's
+    organization can be seen, and no others.
     Raises :class:`KeyUnknown`, :class:`KeyRevoked`, :class:`KeyExpired`, :class:`DeviceSuspended` or
     :class:`DeviceRetired`.
     """
@@ -97,10 +136,27 @@ def authenticate_device(*, text: str, ip: str | None) -> DeviceKey:
         raise KeyExpired("This key has expired. Give the camera a new one.")
     refuse_out_of_service(key.device)
     scope.enter(key.org_id)
+    if key.sealed:
+        finish_rotation(key)
     if key.last_used_at is None or now - key.last_used_at >= SIGHTING_INTERVAL:
         _note_sighting(key, at=now, ip=ip)
     metering.count_request(key)
     return key
+
+
+@transaction.atomic
+def finish_rotation(key: DeviceKey) -> None:
+    """The camera has shown its new key: it needs no delivering any more, and the one before ends.
+
+    Of requests that come at once, one does it.
+    """
+    if not DeviceKey.unscoped.filter(pk=key.pk).exclude(sealed="").update(sealed=""):
+        return
+    key.sealed = ""
+    before = DeviceKey.unscoped.filter(successors=key).first()
+    if before is not None and end_row(before):
+        after = {"replaced": str(before)}
+        record("key.rotated", org=key.org_id, actor=key.device, target=key, after=after, device=key.device)
 
 
 def refuse_out_of_service(device: Device) -> None:

@@ -61,7 +61,7 @@ def test_a_key_is_shown_once_and_kept_nowhere(owner, org, caplog):
         assert "private" in answer["Cache-Control"]
         assert key not in caplog.text
         assert all(key not in str(session.get_decoded()) for session in Session.objects.all())
-        for page in ("/cameras", f"/cameras/{device.pk}", "/cameras/add"):
+        for page in ("/cameras", f"/cameras/{device.pk}", f"/cameras/{device.pk}/settings", "/cameras/add"):
             assert keys_in(owner.get(page)) == set(), page
     assert device.keys.count() == 2
 
@@ -116,7 +116,7 @@ def test_a_key_is_revoked_after_a_question(owner, org):
     question = owner.get(url)
     assert b"Revoke this key?" in question.content
     assert device.keys.get().revoked_at is None
-    assert owner.post(url)["Location"] == f"/cameras/{device.pk}"
+    assert owner.post(url)["Location"] == f"/cameras/{device.pk}/settings"
     with pytest.raises(KeyRevoked):
         authenticate_device(text=text, ip=None)
 
@@ -180,5 +180,5 @@ def test_the_page_of_a_camera_shows_what_its_keys_were_used_for(owner, org):
             pictures=pictures,
             bytes=2048 * pictures,
         )
-    words = " ".join(re.sub(r"<[^>]+>", " ", owner.get(f"/cameras/{device.pk}").content.decode()).split())
+    words = " ".join(re.sub(r"<[^>]+>", " ", owner.get(f"/cameras/{device.pk}/settings").text).split())
     assert "3 (6.0 KB) 12 of 500 requests 43 (86.0 KB)" in words

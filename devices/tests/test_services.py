@@ -33,6 +33,7 @@ def test_a_camera_is_added_with_its_status_and_its_first_key():
         "reported_configuration": {},
         "reported_version": None,
         "reported_at": None,
+        "differs_since": {},
         "delivery": "unplanned",
         "delivery_since": None,
         "delivery_checked_at": None,

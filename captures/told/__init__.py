@@ -1,0 +1,1 @@
+"""What a camera was told, with the pictures that came of it."""

@@ -1,0 +1,335 @@
+"""A key that replaces another: delivered with the configuration; the old one ends once the new one was used."""
+
+from datetime import timedelta
+
+import pytest
+from django.core import mail
+from django.test import Client
+from django.utils import timezone
+
+from devices.models import DeviceKey
+from devices.services.keys import (
+    KeyEndsInThePast,
+    KeyExpired,
+    KeyRevoked,
+    authenticate_device,
+    issue_key,
+    revoke_key,
+)
+from devices.services.reminders import remind_of_expiring_keys
+from devices.services.rotation import KeyNotActive, RotationWaits, forget_undeliverable, rotate_key
+from orgs import scope
+from orgs.models import AuditEntry
+from tests.builders import make_device, make_org, owner_of
+from tests.queries import statements_of
+from tests.threads import at_once
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def camera():
+    return make_device(make_org(time_zone="Europe/Vienna"))
+
+
+def fetch(device, key: str, etag: str = ""):
+    headers = {"Authorization": f"Bearer {key}", "If-None-Match": etag}
+    return Client().get(f"/v1/devices/{device.pk}/config", headers=headers)
+
+
+def rotate(camera, **fields) -> DeviceKey:
+    return rotate_key(device=camera[0], acting_user=owner_of(camera[0].org), **fields)
+
+
+def fetched(camera) -> str:
+    return fetch(*camera).json()["key"]["text"]
+
+
+def actions() -> list[str]:
+    return list(
+        AuditEntry.unscoped.filter(action__startswith="key.").order_by("pk").values_list("action", flat=True)
+    )
+
+
+# --- the whole way
+
+
+def test_the_new_key_is_fetched_and_used_and_the_old_one_is_dead(camera):
+    device, old_text = camera
+    old = device.keys.get()
+    etag = fetch(*camera)["ETag"]
+    new = rotate(camera)
+    assert device.configuration_version == 2
+    answer = fetch(device, old_text, etag)
+    key = answer.json()["key"]
+    old.refresh_from_db()
+    assert (answer.status_code, answer["Cache-Control"]) == (200, "no-store")
+    assert key["replaces"] == old.prefix
+    assert old.expires_at - timezone.now() > timedelta(days=29)
+    assert key["text"].startswith(f"vis_dev_{new.prefix}_")
+    # Both open while the new one was not used.
+    assert fetch(device, old_text, answer["ETag"]).status_code == 304
+    used = fetch(device, key["text"])
+    assert (used.status_code, "key" in used.json()) == (200, False)
+    with pytest.raises(KeyRevoked):
+        authenticate_device(text=old_text, ip=None)
+    new.refresh_from_db()
+    assert (new.sealed, new.is_waiting, new.state) == ("", False, "active")
+    assert actions() == ["key.issued", "key.rotation_begun", "key.rotated"]
+    entry = AuditEntry.unscoped.get(action="key.rotated")
+    assert (entry.actor_kind, entry.actor_id, entry.after) == ("device", device.pk, {"replaced": str(old)})
+
+
+def test_a_delivery_that_was_lost_is_repeated(camera):
+    rotate(camera)
+    first = fetched(camera)
+    noted = camera[0].keys.get(replaces__isnull=False).delivered_at
+    assert (fetched(camera), noted is not None) == (first, True)
+    assert camera[0].keys.get(replaces__isnull=False).delivered_at == noted
+    assert authenticate_device(text=camera[1], ip=None).state == "active"
+
+
+def test_the_text_stands_nowhere_but_sealed(camera):
+    new = rotate(camera)
+    text = fetched(camera)
+    for row in DeviceKey.unscoped.values():
+        assert text not in str(row)
+        assert text.split("_")[3] not in str(row)
+    assert new.sealed
+    assert text not in str(list(AuditEntry.unscoped.values()))
+
+
+def test_only_the_key_that_is_replaced_fetches_the_new_one(camera):
+    device, _ = camera
+    old = device.keys.get()
+    _, another = issue_key(device=device, acting_user=None)
+    rotate(camera, key=old)
+    assert "key" not in fetch(device, another).json()
+    assert "key" in fetch(*camera).json()
+
+
+def test_nobody_else_sees_the_new_key(camera):
+    rotate(camera)
+    text = fetched(camera)
+    client = Client()
+    client.force_login(owner_of(camera[0].org))
+    for page in (f"/cameras/{camera[0].pk}/settings", f"/cameras/{camera[0].pk}", "/organization/audit"):
+        assert text not in client.get(page).text
+
+
+def test_using_the_new_key_takes_one_statement_ever_after(camera):
+    rotate(camera)
+    text = fetched(camera)
+    assert len(statements_of(lambda: authenticate_device(text=text, ip=None))) > 3
+    assert len(statements_of(lambda: authenticate_device(text=text, ip=None))) == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_two_first_uses_at_once_one_ends_the_old_key():
+    camera = make_device()
+    rotate(camera)
+    text = fetched(camera)
+    keys = at_once(lambda number: authenticate_device(text=text, ip=None))
+    assert [key.state for key in keys] == ["active", "active"]
+    assert actions().count("key.rotated") == 1
+    assert camera[0].keys.get(replaces=None).state == "revoked"
+
+
+# --- which key, and for how long
+
+
+def test_without_naming_one_the_key_used_last_is_replaced(camera):
+    device, _ = camera
+    second, text = issue_key(device=device, acting_user=None)
+    issue_key(device=device, acting_user=None)
+    authenticate_device(text=text, ip=None)
+    assert rotate(camera).replaces == second
+
+
+def test_the_new_key_has_the_quota_and_an_end_of_its_own(camera):
+    device, _ = camera
+    ends = timezone.now() + timedelta(days=400)
+    old, _ = issue_key(
+        device=device, acting_user=None, daily_quota=50, expires_at=timezone.now() + timedelta(days=5)
+    )
+    new = rotate(camera, key=old, days=7, expires_at=ends)
+    before = old.expires_at
+    old.refresh_from_db()
+    assert (new.daily_quota, new.expires_at, old.expires_at) == (50, ends, before)
+
+
+def test_a_key_that_has_ended_is_not_replaced(camera):
+    device, _ = camera
+    key = device.keys.get()
+    DeviceKey.unscoped.update(expires_at=timezone.now())
+    with pytest.raises(KeyNotActive):
+        rotate(camera, key=key)
+    with pytest.raises(KeyNotActive):
+        rotate(camera)
+    assert device.keys.count() == 1
+
+
+def test_a_key_of_another_camera_is_not_replaced(camera):
+    other, _ = make_device(camera[0].org)
+    with pytest.raises(KeyNotActive):
+        rotate(camera, key=other.keys.get())
+
+
+def test_while_one_waits_no_other_is_made(camera):
+    old = camera[0].keys.get()
+    new = rotate(camera)
+    for key in (old, new):
+        with pytest.raises(RotationWaits):
+            rotate(camera, key=key)
+    revoke_key(key=new, acting_user=None)
+    assert new.sealed == ""
+    assert "key" not in fetch(*camera).json()
+    assert rotate(camera, key=old).replaces == old
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_who_replace_a_key_at_once_make_one_new_key():
+    camera = make_device()
+    answers = at_once(lambda number: rotate_key(device=camera[0], acting_user=None))
+    assert sorted(type(answer).__name__ for answer in answers) == ["DeviceKey", "RotationWaits"]
+    assert camera[0].keys.count() == 2
+
+
+def test_the_new_key_must_end_in_the_future(camera):
+    with pytest.raises(KeyEndsInThePast):
+        rotate(camera, expires_at=timezone.now())
+    assert camera[0].keys.get().expires_at is None
+
+
+def test_an_old_key_that_ended_without_evidence_is_dead_and_the_new_one_cannot_be_fetched(camera):
+    rotate(camera)
+    DeviceKey.unscoped.filter(replaces=None).update(expires_at=timezone.now())
+    assert fetch(*camera).status_code == 401
+    assert forget_undeliverable() == 1
+    assert forget_undeliverable() == 0
+    assert not DeviceKey.unscoped.exclude(sealed="").exists()
+
+
+def test_a_camera_that_fetched_its_key_and_slept_comes_back_with_it(camera):
+    rotate(camera)
+    text = fetched(camera)
+    DeviceKey.unscoped.filter(replaces=None).update(expires_at=timezone.now())
+    forget_undeliverable()
+    assert authenticate_device(text=text, ip=None).state == "active"
+    with pytest.raises(KeyExpired):
+        authenticate_device(text=camera[1], ip=None)
+
+
+def test_what_is_revoked_is_announced(camera, monkeypatch):
+    told = []
+    monkeypatch.setattr("devices.services.keys.announce", told.append)
+    rotate(camera)
+    text = fetched(camera)
+    assert told == []
+    authenticate_device(text=text, ip=None)
+    assert told == [camera[0].pk]  # the old key ended
+    revoke_key(key=camera[0].keys.get(revoked_at=None), acting_user=None)
+    assert told == [camera[0].pk] * 2
+
+
+# --- reminders
+
+
+def ending_in(camera, **left: float) -> DeviceKey:
+    key = camera[0].keys.order_by("pk").first()
+    DeviceKey.unscoped.filter(pk=key.pk).update(expires_at=timezone.now() + timedelta(**left))
+    return key
+
+
+@pytest.fixture
+def remind(django_capture_on_commit_callbacks):
+    """Run the job, and return the subjects and texts of the mails it sent."""
+
+    def run(**ahead: float) -> list[tuple[str, str]]:
+        mail.outbox.clear()
+        with scope.nothing(), django_capture_on_commit_callbacks(execute=True):
+            remind_of_expiring_keys(now=timezone.now() + timedelta(**ahead))
+        return [(sent.subject, sent.body) for sent in mail.outbox]
+
+    return run
+
+
+def test_owners_are_told_two_weeks_and_three_days_before_and_at_the_end_once_each(camera, remind):
+    device, _ = camera
+    key = ending_in(camera, days=20)
+    assert remind() == []
+    told = []
+    for days in (7, 7, 12, 17.5, 18, 20.1, 21, 26.9, 28):
+        told += [subject for subject, _ in remind(days=days)]
+    of = f"{device.org}: the key of {device}"
+    assert told == [f"{of} ends within 14 days", f"{of} ends within 3 days", f"{of} has ended"]
+    DeviceKey.unscoped.update(reminded_of=None)
+    [(_, text)] = remind(days=7)
+    assert str(key) in text
+    assert f"/cameras/{device.pk}/settings" in text
+    assert "(Europe/Vienna)" in text
+    assert mail.outbox[0].to == [owner_of(device.org).email]
+
+
+def test_of_levels_that_were_passed_only_the_last_is_told(camera, remind):
+    ending_in(camera, days=2)
+    assert len(remind()) == 1
+    assert remind() == []
+    assert [subject.rpartition(" has ")[2] for subject, _ in remind(days=3)] == ["ended"]
+
+
+def test_of_the_old_key_of_a_rotation_the_mail_says_how_far_the_new_one_is(camera, remind):
+    new = rotate(camera, days=14)
+    [(_, text)] = remind(hours=1)
+    assert f"Its new key {new} was made, but the camera has not fetched it yet." in text
+    fetched(camera)
+    [(_, text)] = remind(days=12)
+    assert f"Its new key {new} was fetched by the camera, but not used yet." in text
+    [(_, text)] = remind(days=15)
+    assert "It cannot fetch it any more: give it another key by hand." in text
+
+
+def test_rotating_begins_the_reminders_anew(camera, remind):
+    ending_in(camera, days=10)
+    assert len(remind()) == 1
+    rotate(camera, days=5)
+    [(subject, text)] = remind(days=4)
+    assert subject.endswith("ends within 3 days")
+    assert "has not fetched it yet" in text
+
+
+@pytest.mark.parametrize("why", ["revoked", "retired", "suspended", "long ago", "far ahead", "endless"])
+def test_nobody_is_told_of_a_key_that_does_not_matter(camera, remind, why):
+    device, _ = camera
+    key = ending_in(camera, days={"long ago": -8, "far ahead": 15}.get(why, 1))
+    if why == "revoked":
+        revoke_key(key=key, acting_user=None)
+    elif why == "retired":
+        type(device).unscoped.update(retired_at=timezone.now())
+    elif why == "suspended":
+        type(device.org).objects.update(suspended_at=timezone.now())
+    elif why == "endless":
+        DeviceKey.unscoped.update(expires_at=None)
+    assert remind() == []
+
+
+def test_when_a_mail_cannot_be_sent_it_is_tried_again(camera, remind, monkeypatch):
+    ending_in(camera, days=10)
+
+    def refuse(*args, **kwargs):
+        raise ConnectionRefusedError
+
+    with monkeypatch.context() as patched:
+        patched.setattr("orgs.mails.send_mail", refuse)
+        assert remind() == []
+    assert camera[0].keys.get().reminded_of is None
+    assert len(remind()) == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_two_schedulers_one_tells():
+    camera = make_device()
+    ending_in(camera, days=10)
+    counts = at_once(lambda number: remind_of_expiring_keys())
+    assert sorted(counts) == [0, 1]
+    assert len(mail.outbox) == 1
