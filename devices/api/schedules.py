@@ -1,0 +1,152 @@
+"""``/v1/devices/{id}/schedules``: when a camera takes pictures by itself."""
+
+import dataclasses
+import uuid
+from typing import Any
+
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+from visant_camera.schedule import Rule
+
+from devices.api.views import get_device
+from devices.models import Schedule
+from devices.planning import as_rule
+from devices.rules_in_words import in_words
+from devices.services.schedules import (
+    add_schedule,
+    change_schedule,
+    get_schedule,
+    make_rule,
+    newest_rule,
+    next_runs,
+    remove_schedule,
+)
+from orgs.api.parsers import JSONParser
+from orgs.api.serializers.base import In, received
+from orgs.api.views import MemberAPIView
+from orgs.models import Role
+
+
+class RuleIn(In):
+    """Either ``cron`` or ``interval_seconds``. Quiet hours begin at ``quiet_from``, which is quiet."""
+
+    cron = serializers.CharField(max_length=100, required=False, allow_null=True)
+    interval_seconds = serializers.IntegerField(required=False, allow_null=True)
+    weekdays = serializers.ListField(
+        child=serializers.IntegerField(min_value=0, max_value=6),
+        max_length=7,
+        required=False,
+        help_text="0 for Monday to 6 for Sunday; empty: all.",
+    )
+    quiet_from = serializers.TimeField(required=False, allow_null=True, input_formats=["%H:%M"], format="%H:%M")
+    quiet_until = serializers.TimeField(required=False, allow_null=True, input_formats=["%H:%M"], format="%H:%M")
+    jitter_seconds = serializers.IntegerField(required=False, min_value=0, max_value=3600)
+
+
+class NewScheduleIn(RuleIn):
+    label = serializers.CharField(max_length=100)  # type: ignore[assignment]
+    enabled = serializers.BooleanField(required=False)
+
+
+class ScheduleIn(RuleIn):
+    label = serializers.CharField(max_length=100, required=False)  # type: ignore[assignment]
+    enabled = serializers.BooleanField(required=False)
+
+
+class RuleOut(serializers.Serializer[Any]):
+    cron = serializers.CharField(allow_null=True)
+    interval_seconds = serializers.IntegerField(allow_null=True)
+    time_zone = serializers.CharField()
+    weekdays = serializers.ListField(child=serializers.IntegerField())
+    quiet_from = serializers.TimeField(allow_null=True, format="%H:%M")
+    quiet_until = serializers.TimeField(allow_null=True, format="%H:%M")
+    jitter_seconds = serializers.IntegerField()
+    in_words = serializers.CharField()
+    next_runs = serializers.ListField(
+        child=serializers.DateTimeField(), help_text="The next three, before jitter; of one switched off none."
+    )
+
+
+class ScheduleOut(RuleOut):
+    """A schedule with the rule that holds, or will when it is switched on."""
+
+    id = serializers.UUIDField()
+    label = serializers.CharField()  # type: ignore[assignment]
+    enabled = serializers.BooleanField()
+    next_run_at = serializers.DateTimeField(allow_null=True, help_text="With jitter.")
+    last_run_at = serializers.DateTimeField(allow_null=True, help_text="The last run that the camera was told of.")
+
+
+class SchedulesOut(serializers.Serializer[Any]):
+    schedules = ScheduleOut(many=True)
+
+
+def shown_rule(rule: Rule) -> dict[str, Any]:
+    fields = {field.name: getattr(rule, field.name) for field in dataclasses.fields(rule)}
+    return {**fields, "in_words": in_words(rule), "next_runs": next_runs(rule)}
+
+
+def shown(schedule: Schedule) -> dict[str, Any]:
+    """What :class:`ScheduleOut` has of a schedule, which comes with its rules."""
+    rule = shown_rule(as_rule(newest_rule(schedule)))
+    if not schedule.enabled:
+        rule["next_runs"] = []
+    own = ("id", "label", "enabled", "next_run_at", "last_run_at")
+    return {**rule, **{name: getattr(schedule, name) for name in own}}
+
+
+class ScheduleList(MemberAPIView):
+    """``GET``: all of them, there are at most twenty, the oldest first. ``POST`` adds one."""
+
+    parser_classes = [JSONParser]
+    smallest_roles = {"POST": Role.ADMIN}
+
+    @extend_schema(responses=SchedulesOut)
+    def get(self, request: Request, name: str) -> Response:
+        kept = get_device(self, name).schedules.kept().order_by("pk").prefetch_related("rules")
+        return Response(SchedulesOut({"schedules": [shown(schedule) for schedule in kept]}).data)
+
+    @extend_schema(request=NewScheduleIn, responses={201: ScheduleOut})
+    def post(self, request: Request, name: str) -> Response:
+        device = get_device(self, name)
+        schedule = add_schedule(device=device, acting_user=self.person, **received(NewScheduleIn, request))
+        return Response(ScheduleOut(shown(schedule)).data, status=201)
+
+
+class ScheduleDetail(MemberAPIView):
+    """``PATCH`` changes what is sent. ``DELETE`` ends it; the calendar still knows what was to come until then."""
+
+    parser_classes = [JSONParser]
+    smallest_roles = {"PATCH": Role.ADMIN, "DELETE": Role.ADMIN}
+
+    @extend_schema(responses=ScheduleOut)
+    def get(self, request: Request, name: str, schedule_pk: uuid.UUID) -> Response:
+        return Response(ScheduleOut(shown(self.find(name, schedule_pk))).data)
+
+    @extend_schema(request=ScheduleIn, responses=ScheduleOut)
+    def patch(self, request: Request, name: str, schedule_pk: uuid.UUID) -> Response:
+        schedule = self.find(name, schedule_pk)
+        change_schedule(schedule=schedule, acting_user=self.person, **received(ScheduleIn, request))
+        return Response(ScheduleOut(shown(self.find(name, schedule_pk))).data)
+
+    @extend_schema(responses={204: None})
+    def delete(self, request: Request, name: str, schedule_pk: uuid.UUID) -> Response:
+        remove_schedule(schedule=self.find(name, schedule_pk), acting_user=self.person)
+        return Response(status=204)
+
+    def find(self, name: str, schedule_pk: uuid.UUID) -> Schedule:
+        return get_schedule(device=get_device(self, name), pk=schedule_pk)
+
+
+class SchedulePreview(MemberAPIView):
+    """``POST`` a rule, and see it in words and its next three runs. Nothing is saved."""
+
+    parser_classes = [JSONParser]
+    smallest_role = Role.ADMIN
+
+    @extend_schema(request=RuleIn, responses=RuleOut)
+    def post(self, request: Request, name: str) -> Response:
+        rule = make_rule(device=get_device(self, name), **received(RuleIn, request))
+        return Response(RuleOut(shown_rule(rule)).data)

@@ -1,0 +1,42 @@
+"""The moments a rule of a schedule asks for, computed by the same module as on the camera."""
+
+from collections.abc import Iterator
+from datetime import datetime, time, timedelta
+from functools import lru_cache
+from uuid import UUID
+
+from visant_camera.schedule import Rule, jitter_of, runs
+
+from devices.models import ScheduleRule
+
+
+def moments_of(rule: ScheduleRule, *, after: datetime) -> Iterator[datetime]:
+    """The nominal moments later than ``after``, in order, without end; when the rule holds is not looked at."""
+    return runs(as_rule(rule), after)
+
+
+def delay_of(rule: ScheduleRule, *, device_id: UUID) -> timedelta:
+    """By how much each run is put off: the same for a camera and a schedule each time."""
+    if not rule.jitter_seconds:
+        return timedelta()
+    return jitter_of(as_rule(rule), str(device_id), str(rule.schedule_id))
+
+
+def as_rule(rule: ScheduleRule) -> Rule:
+    days = tuple(rule.weekdays)
+    quiet = (rule.quiet_from, rule.quiet_until)
+    return _rule(rule.cron, rule.interval_seconds, rule.time_zone, days, *quiet, rule.jitter_seconds)
+
+
+@lru_cache(maxsize=4096)
+def _rule(
+    cron: str,
+    interval: int | None,
+    zone: str,
+    days: tuple[int, ...],
+    quiet_from: time | None,
+    quiet_until: time | None,
+    jitter: int,
+) -> Rule:
+    """Made once: a rule checks itself, which costs more than asking it for its next run."""
+    return Rule(cron or None, interval, zone, days, quiet_from, quiet_until, jitter)

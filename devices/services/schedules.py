@@ -1,0 +1,263 @@
+"""When cameras take pictures by themselves: every change to it. The rules are those of ``visant_camera.schedule``.
+
+A rule is never changed but ended, and another one made, so that it can be told later what was to come when. A
+schedule that is switched off has no rule that holds: its newest one is what it will go on with.
+"""
+
+from collections.abc import Iterable
+from datetime import datetime, time
+from itertools import islice
+from typing import Any, TypedDict, Unpack
+from uuid import UUID
+
+from django.db import transaction
+from django.utils import timezone
+from visant_camera.schedule import Rule, RuleError
+
+from devices.models import Device, Schedule, ScheduleRule
+from devices.planning import as_rule, delay_of, moments_of
+from devices.services.configuration import bump_configuration, zone_of
+from devices.services.lifecycle import refuse_retired
+from orgs.audit import record
+from orgs.errors import Invalid, LimitReached, NotThere
+from orgs.models import User
+
+MOST = 20
+LONGEST_LABEL = 100
+# What the picture that somebody asked for by hand is labelled.
+TAKEN_LABEL = "manual"
+RULE = ("cron", "interval_seconds", "time_zone", "weekdays", "quiet_from", "quiet_until", "jitter_seconds")
+
+
+class InvalidSchedule(Invalid):
+    code = "invalid_schedule"
+
+
+class TooManySchedules(LimitReached):
+    code = "too_many_schedules"
+
+
+class ScheduleNotThere(NotThere):
+    code = "schedule_not_found"
+
+
+class RuleFields(TypedDict, total=False):
+    """A rule as it is given; what is left out is as it is in a new schedule, or as it was in a changed one."""
+
+    cron: str | None
+    interval_seconds: int | None
+    weekdays: Iterable[int]
+    quiet_from: time | None
+    quiet_until: time | None
+    jitter_seconds: int
+
+
+@transaction.atomic
+def add_schedule(
+    *, device: Device, label: str, acting_user: User | None, enabled: bool = True, **fields: Unpack[RuleFields]
+) -> Schedule:
+    """Have the camera take pictures by a rule, told on its own clock; ``label`` comes with each of them.
+
+    Raises :class:`InvalidSchedule`, :class:`TooManySchedules`, or ``DeviceOutOfUse`` for a retired camera.
+    """
+    row = _locked(device)
+    refuse_retired(row)
+    label, rule = _clean_label(label), make_rule(device=row, **fields)
+    if row.schedules.kept().count() >= MOST:
+        raise TooManySchedules(f"A camera has at most {MOST} schedules.")
+    schedule = Schedule(org_id=row.org_id, device=row, label=label, enabled=enabled)
+    schedule.save(force_insert=True)
+    _go_on_with(schedule, rule)
+    _note("schedule.added", schedule, acting_user, after=_as_it_is(schedule, rule))
+    return schedule
+
+
+@transaction.atomic
+def change_schedule(
+    *,
+    schedule: Schedule,
+    acting_user: User | None,
+    label: str | None = None,
+    enabled: bool | None = None,
+    **fields: Unpack[RuleFields],
+) -> None:
+    """Change what is given; a cron expression replaces an interval, and the other way round.
+
+    Nothing is written when nothing differs. Raises as ``add_schedule``, and :class:`ScheduleNotThere`.
+    """
+    row = _locked_schedule(schedule)
+    refuse_retired(row.device)
+    was = as_rule(newest_rule(row))
+    before = _as_it_is(row, was)
+    rule = make_rule(device=row.device, **_merged(was, fields))
+    row.label = row.label if label is None else _clean_label(label)
+    row.enabled = row.enabled if enabled is None else enabled
+    after = _as_it_is(row, rule)
+    changed = [name for name in after if after[name] != before[name]]
+    if changed:
+        row.save(update_fields=["label", "enabled"])
+        if changed != ["label"]:
+            _go_on_with(row, rule)
+        old, new = ({name: fields[name] for name in changed} for fields in (before, after))
+        _note("schedule.changed", row, acting_user, before=old, after=new)
+    schedule.refresh_from_db()
+
+
+@transaction.atomic
+def remove_schedule(*, schedule: Schedule, acting_user: User | None) -> None:
+    """Let it run no more. Its rules stay: what was to come is known. Raises :class:`ScheduleNotThere`."""
+    row = _locked_schedule(schedule)
+    now = timezone.now()
+    before = _as_it_is(row, as_rule(newest_rule(row)))
+    row.rules.filter(valid_until=None).update(valid_until=now)
+    row.removed_at, row.next_run_at = now, None
+    row.save(update_fields=["removed_at", "next_run_at"])
+    _note("schedule.removed", row, acting_user, before=before)
+    schedule.refresh_from_db()
+
+
+@transaction.atomic
+def move_to_zone(device: Device, time_zone: str) -> bool:
+    """Let the camera's schedules go on at the same times of the day in another zone; return whether any changed.
+
+    To be called when the camera's zone changes, by whoever then counts that change (``bump_configuration``).
+    """
+    moved = False
+    for schedule in device.schedules.kept().select_for_update().order_by("pk"):
+        was = newest_rule(schedule)
+        if was.time_zone != time_zone:
+            fields: Any = {name: getattr(was, name) for name in RULE}
+            _go_on_with(schedule, _rule({**fields, "time_zone": time_zone}))
+            moved = True
+    return moved
+
+
+def make_rule(*, device: Device, **fields: Unpack[RuleFields]) -> Rule:
+    """Return the rule on the camera's clock. Raises :class:`InvalidSchedule`, with the fields it is about."""
+    return _rule({**fields, "time_zone": zone_of(device)})
+
+
+def next_runs(rule: Rule | ScheduleRule, *, count: int = 3, after: datetime | None = None) -> list[datetime]:
+    """Return the next moments the rule asks for, before jitter."""
+    row = rule if isinstance(rule, ScheduleRule) else _row_of(rule)
+    return list(islice(moments_of(row, after=after or timezone.now()), count))
+
+
+def newest_rule(schedule: Schedule) -> ScheduleRule:
+    """The rule that holds, or the one that a schedule that is switched off will go on with."""
+    rules: list[ScheduleRule] = sorted(schedule.rules.all(), key=lambda rule: (rule.valid_from, rule.pk))
+    return rules[-1]
+
+
+def get_schedule(*, device: Device, pk: UUID) -> Schedule:
+    """Return a schedule of the camera that was not removed. Raises :class:`ScheduleNotThere`."""
+    schedule: Schedule | None = device.schedules.kept().filter(pk=pk).prefetch_related("rules").first()
+    if schedule is None:
+        raise ScheduleNotThere("There is no such schedule.")
+    return schedule
+
+
+def _rule(fields: dict[str, Any]) -> Rule:
+    days = fields.get("weekdays") or ()
+    try:
+        return Rule(
+            cron=" ".join((fields.get("cron") or "").split()) or None,
+            interval_seconds=fields.get("interval_seconds"),
+            time_zone=fields["time_zone"],
+            weekdays=() if len(set(days)) == 7 else tuple(sorted(days)),
+            quiet_from=fields.get("quiet_from"),
+            quiet_until=fields.get("quiet_until"),
+            jitter_seconds=fields.get("jitter_seconds") or 0,
+        )
+    except RuleError as error:
+        raise InvalidSchedule(str(error), fields={error.field: str(error)} if error.field else {}) from error
+
+
+def _row_of(rule: Rule) -> ScheduleRule:
+    fields = {name: getattr(rule, name) for name in RULE}
+    return ScheduleRule(**{**fields, "cron": rule.cron or "", "weekdays": list(rule.weekdays)})
+
+
+def _merged(was: Rule, fields: RuleFields) -> Any:
+    merged = {name: getattr(was, name) for name in RULE if name != "time_zone"} | dict(fields)
+    if fields.get("cron") and not fields.get("interval_seconds"):
+        merged["interval_seconds"] = None
+    elif fields.get("interval_seconds") and not fields.get("cron"):
+        merged["cron"] = None
+    return merged
+
+
+def _clean_label(label: str) -> str:
+    label = label.strip()
+    wrong = ""
+    if not label or len(label) > LONGEST_LABEL:
+        wrong = f"A label has 1 to {LONGEST_LABEL} characters."
+    elif not label.isprintable():
+        wrong = "A label is one line of text."
+    elif label.lower() == TAKEN_LABEL:
+        wrong = "Pictures that were asked for by hand have this label. Choose another one."
+    if wrong:
+        raise InvalidSchedule(wrong, fields={"label": wrong})
+    return label
+
+
+def _go_on_with(schedule: Schedule, rule: Rule) -> None:
+    """End the rule that holds and note this one; it holds if the schedule is switched on."""
+    now = timezone.now()
+    schedule.rules.filter(valid_until=None).update(valid_until=now)
+    row = _row_of(rule)
+    row.org_id, row.schedule, row.valid_from = schedule.org_id, schedule, now
+    row.valid_until = None if schedule.enabled else now
+    row.save(force_insert=True)
+    nominal = next(moments_of(row, after=now), None) if schedule.enabled else None
+    schedule.next_run_at = nominal and nominal + delay_of(row, device_id=schedule.device_id)
+    schedule.save(update_fields=["next_run_at"])
+
+
+def _locked(device: Device) -> Device:
+    """One change of a camera's schedules after the other."""
+    return Device.unscoped.select_for_update(of=("self",)).select_related("org").get(pk=device.pk)
+
+
+def _locked_schedule(schedule: Schedule) -> Schedule:
+    device = _locked(schedule.device)
+    row: Schedule | None = device.schedules.kept().select_for_update().filter(pk=schedule.pk).first()
+    if row is None:
+        raise ScheduleNotThere("There is no such schedule.")
+    row.device = device
+    return row
+
+
+def _as_it_is(schedule: Schedule, rule: Rule) -> dict[str, Any]:
+    """What is changed and audited, as JSON has it."""
+    return {
+        "label": schedule.label,
+        "enabled": schedule.enabled,
+        "cron": rule.cron,
+        "interval_seconds": rule.interval_seconds,
+        "time_zone": rule.time_zone,
+        "weekdays": list(rule.weekdays),
+        "quiet_from": rule.quiet_from and f"{rule.quiet_from:%H:%M}",
+        "quiet_until": rule.quiet_until and f"{rule.quiet_until:%H:%M}",
+        "jitter_seconds": rule.jitter_seconds,
+    }
+
+
+def _note(
+    action: str,
+    schedule: Schedule,
+    acting_user: User | None,
+    *,
+    before: dict[str, Any] | None = None,
+    after: dict[str, Any] | None = None,
+) -> None:
+    bump_configuration(schedule.device)
+    record(
+        action,
+        org=schedule.org_id,
+        actor=acting_user,
+        target=schedule,
+        before=before,
+        after=after,
+        device=schedule.device,
+    )
