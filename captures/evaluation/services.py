@@ -5,6 +5,7 @@ import time
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
+from typing import Any
 
 import cv2
 from django.conf import settings
@@ -18,6 +19,7 @@ from django.utils.module_loading import import_string
 from captures.evaluation.models import Definition, Evaluation, State
 from captures.evaluation.pictures import Picture, Undecodable, decode_picture, make_thumbnail
 from captures.evaluation.references import active_definition, context_of
+from captures.evaluation.seeing import note_seen
 from captures.evaluation.usability import UsabilityEvaluator
 from captures.evaluation.verdicts import Context, Evaluator, EvaluatorFailed, Verdict
 from captures.models import OVER_LIMIT, Capture, CaptureQuerySet, EvaluationStatus
@@ -106,7 +108,8 @@ def evaluate_claimed(*, capture: Capture) -> None:
         data = _read(capture)
         thumbnail = _store_thumbnail(capture, data)
         if over_limit := capture.not_judged or why_not_judged(capture.org):
-            _held(capture).update(thumbnail_key=thumbnail, **_skipped(over_limit))
+            if _held(capture).update(thumbnail_key=thumbnail, **_skipped(over_limit)):
+                note_seen(capture, status=EvaluationStatus.SKIPPED, usable=None, reason=over_limit)
             return
         picture = decode_picture(data, captured_at=capture.captured_at, sha256=capture.sha256)
     except (OSError, Undecodable) as error:
@@ -178,6 +181,8 @@ def record_outcomes(
     if not _held(capture).update(thumbnail_key=thumbnail or F("thumbnail_key"), definition=definition, **fields):
         return False
     Evaluation.unscoped.bulk_create(_row(capture, definition, outcome, now) for outcome in outcomes)
+    status = EvaluationStatus(fields["evaluation_status"])
+    note_seen(capture, status=status, usable=fields.get("usable"), reason=fields["reason"])
     # The plan counts pictures on which an evaluator gave its verdict: not what failed, nor what cannot be seen.
     if fields["evaluation_status"] == EvaluationStatus.COMPLETED and fields["usable"]:
         count_evaluation(org_id=capture.org_id, at=now)
@@ -214,7 +219,7 @@ def _sentence(error: Exception) -> str:
     return getattr(error, "strerror", None) or str(error) or type(error).__name__
 
 
-def _verdict_fields(outcomes: list[Outcome], now: datetime) -> dict[str, object]:
+def _verdict_fields(outcomes: list[Outcome], now: datetime) -> dict[str, Any]:
     """The most worrying verdict counts: abnormal, then uncertain, then normal.
 
     A picture that can be judged and that no evaluator is there to judge is skipped: usable is not normal.
@@ -237,11 +242,11 @@ def _verdict_fields(outcomes: list[Outcome], now: datetime) -> dict[str, object]
     }
 
 
-def _skipped(reason: str) -> dict[str, object]:
+def _skipped(reason: str) -> dict[str, Any]:
     return {"evaluation_status": EvaluationStatus.SKIPPED, "evaluation_due_at": None, "reason": reason}
 
 
-def _failure_fields(capture: Capture, failed: Outcome, now: datetime, *, final: bool) -> dict[str, object]:
+def _failure_fields(capture: Capture, failed: Outcome, now: datetime, *, final: bool) -> dict[str, Any]:
     reason = f"Could not be judged: {failed.error}"
     if final or _ends_round(capture):
         return _given_up(reason, now)
@@ -256,7 +261,7 @@ def _ends_round(capture: Capture) -> bool:
     return capture.evaluation_attempts % MAX_ATTEMPTS == 0
 
 
-def _given_up(reason: str, now: datetime) -> dict[str, object]:
+def _given_up(reason: str, now: datetime) -> dict[str, Any]:
     return {
         "evaluation_status": EvaluationStatus.FAILED,
         "evaluation_due_at": None,

@@ -1,0 +1,97 @@
+from datetime import date, timedelta
+from typing import Any
+
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from captures.calendar.days import DayReport, Line
+from captures.calendar.matching import Sight
+from captures.calendar.models import CalendarDay, Rejection
+from captures.calendar.reading import MOST_DAYS
+
+MONTH = timedelta(days=30)
+
+
+class CalendarFilter(serializers.Serializer[Any]):
+    """Which days: ``from`` to ``to``, both included, 366 at most; by default the last 31."""
+
+    to = serializers.DateField(required=False)
+
+    def get_fields(self) -> dict[str, Any]:
+        return {**super().get_fields(), "from": serializers.DateField(required=False)}
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """Fill in what is missing; ``today`` of the context is the camera's."""
+        today = self.context["today"]
+        last = attrs.get("to") or max(today, attrs.get("from") or today)
+        first = attrs.get("from") or last - min(MONTH, last - date.min)
+        if not 0 <= (last - first).days < MOST_DAYS:
+            raise serializers.ValidationError(f"Ask for 1 to {MOST_DAYS} days, from the first to the last.")
+        return {"first": first, "last": last}
+
+
+class DayOut(serializers.Serializer[CalendarDay]):
+    """A day on the camera's clock. expected = received + late + missing."""
+
+    day = serializers.DateField()
+    expected = serializers.IntegerField()
+    received = serializers.IntegerField()
+    late = serializers.IntegerField()
+    missing = serializers.IntegerField()
+    rejected = serializers.IntegerField()
+    unplanned = serializers.IntegerField()
+    settled_at = serializers.DateTimeField()
+
+
+class CalendarOut(serializers.Serializer[Any]):
+    device_id = serializers.UUIDField()
+    time_zone = serializers.CharField()
+    days = DayOut(many=True)
+
+
+class RejectionOut(serializers.Serializer[Rejection]):
+    """A picture that was refused, ``count`` times."""
+
+    record_id = serializers.CharField()
+    captured_at = serializers.DateTimeField()
+    code = serializers.CharField()
+    detail = serializers.CharField()
+    count = serializers.IntegerField()
+    first_at = serializers.DateTimeField()
+    last_at = serializers.DateTimeField()
+
+
+class LineOut(serializers.Serializer[Line]):
+    """A planned picture; ``due``: it may still come in time."""
+
+    state = serializers.ChoiceField(choices=["received", "late", "missing", "rejected", "due"])
+    due_at = serializers.DateTimeField(source="match.run.due")
+    schedule_id = serializers.UUIDField(source="match.run.schedule_id")
+    label = serializers.CharField(source="match.run.label")  # type: ignore[assignment] # only a name here
+    trigger_id = serializers.CharField(source="match.run.trigger_id")
+    capture_id = serializers.SerializerMethodField()
+    captured_at = serializers.SerializerMethodField()
+    rejection = RejectionOut(allow_null=True)
+
+    @extend_schema_field(serializers.UUIDField(allow_null=True))
+    def get_capture_id(self, line: Line) -> str | None:
+        return str(line.match.sight.pk) if line.match.sight else None
+
+    @extend_schema_field(serializers.DateTimeField(allow_null=True))
+    def get_captured_at(self, line: Line) -> str | None:
+        moment = serializers.DateTimeField()
+        return moment.to_representation(line.match.sight.captured_at) if line.match.sight else None
+
+
+class SightOut(serializers.Serializer[Sight]):
+    capture_id = serializers.UUIDField(source="pk")
+    captured_at = serializers.DateTimeField()
+
+
+class DayReportOut(serializers.Serializer[DayReport]):
+    """A day with each of its planned pictures, the pictures beside the plan, and the refused ones."""
+
+    counts = DayOut()
+    planned = LineOut(many=True, source="lines")
+    unplanned = SightOut(many=True)
+    rejections = RejectionOut(many=True)
