@@ -36,6 +36,7 @@ bench: .venv/installed-dev ## numbers for bench/README.md; takes some minutes. S
 	$(if $(STILLS),$(PY) bench/evaluate.py $(STILLS) --region lower:0.65 --seeds 10)
 	$(PY) bench/intake.py
 	$(PY) bench/wall.py
+	$(PY) bench/streams.py
 
 .venv/uv-$(UV_VERSION):
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Visant needs Python 3.11 or newer; name one with PYTHON=python3.11."; exit 1; }

@@ -12,6 +12,7 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 
+from captures.calendar.models import CalendarDay, Rejection
 from captures.evaluation.models import Definition, Evaluation, Label
 from captures.evaluation.services import retry_failed
 from captures.models import Capture, CaptureQuerySet
@@ -136,3 +137,28 @@ class LabelAdmin(ReadOnlyAdmin):
     search_help_text = "Record id or id of the capture, camera, slug of the organization, who said it"
     ordering = ("-pk",)
     fields = ("id", *(field.name for field in Label._meta.fields if field.name != "id"))
+
+
+@admin.register(CalendarDay)
+class CalendarDayAdmin(ArchiveAdmin):
+    """What was expected of cameras and what came, day by day, as the calendar last settled it."""
+
+    list_display = ("day", "device", "org", "expected", "received", "late", "missing", "rejected", "unplanned")
+    list_select_related = ("device", "org")
+    ids = ("pk", "device", "org")
+    texts = ("device__name", "org__slug")
+    search_help_text = "Name of the camera, slug of the organization, or id of either"
+    fields = ("id", *(field.name for field in CalendarDay._meta.fields if field.name != "id"))
+
+
+@admin.register(Rejection)
+class RejectionAdmin(ArchiveAdmin):
+    """Pictures that were refused for what they are, with the reason; kept for 90 days."""
+
+    list_display = ("captured_at", "device", "org", "code", "record_id", "count", "last_at")
+    list_filter = ("code",)
+    list_select_related = ("device", "org")
+    ids = ("pk", "device", "org")
+    texts = ("record_id", "device__name", "org__slug")
+    search_help_text = "Record id, name of the camera, slug of the organization, or id of either"
+    fields = ("id", *(field.name for field in Rejection._meta.fields if field.name != "id"))

@@ -1,5 +1,5 @@
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, cast
 
 from django import forms
@@ -27,6 +27,12 @@ class TimelineFilter(forms.Form):
     def __init__(self, *args: Any, devices: DeviceQuerySet, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         cast(forms.ModelChoiceField, self.fields["camera"]).queryset = devices.by_name()
+
+    @property
+    def end(self) -> datetime | None:
+        """The moment before which pictures are asked for."""
+        day = self.cleaned_data["day"]
+        return midnight(day + timedelta(days=1)) if day else None
 
     def narrow(self, captures: CaptureQuerySet) -> CaptureQuerySet:
         """Return those of ``captures`` that are asked for; none when the question is not understood."""

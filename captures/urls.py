@@ -1,7 +1,9 @@
 from django.urls import path
 
-from captures import views
+from captures import overview, views
+from captures.calendar import views as calendar
 from captures.plans import views as plans
+from captures.told import views as told
 
 urlpatterns = [
     path("", views.timeline, name="timeline"),
@@ -12,7 +14,13 @@ urlpatterns = [
     path("captures/<uuid:pk>/thumbnail", views.capture_thumbnail, name="capture-thumbnail"),
     path("captures/<uuid:pk>/label", views.add_label, name="label-capture"),
     path("cameras", views.cameras, name="cameras"),
+    path("cameras/live", overview.cameras_live, name="cameras-live"),
     path("cameras/<uuid:pk>", views.camera, name="camera"),
+    path("cameras/<uuid:pk>/condition", overview.condition_live, name="camera-condition"),
+    path("cameras/<uuid:pk>/calendar", calendar.month, name="camera-calendar"),
+    path("cameras/<uuid:pk>/calendar.csv", calendar.download, name="calendar-download"),
+    path("cameras/<uuid:pk>/calendar/<str:day>", calendar.day, name="calendar-day"),
+    path("cameras/<uuid:pk>/told", told.told_live, name="camera-told"),
     path("cameras/<uuid:pk>/definition", views.definition, name="definition"),
     path("cameras/<uuid:pk>/learn-again", views.start_learning, name="learn-again"),
     path("organization/plan", plans.plan, name="plan"),

@@ -17,13 +17,16 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from captures.access import captures_of
 from captures.evaluation.teaching import change_definition, label_capture, learn_again
 from captures.forms import DefinitionForm, LabelForm, TimelineFilter
+from captures.hardware import note_hardware
 from captures.models import Capture
-from captures.services import newest_of_each
+from captures.overview import cameras_context, condition_context
 from captures.serving import image_response, thumbnail_response
+from captures.told.views import told_context
 from devices.access import devices_of
+from devices.health import with_condition
 from devices.models import Device
 from orgs.access import MemberRequest, requires
-from orgs.keyset import newest_page
+from orgs.keyset import Position, newest_page
 from orgs.models import Role
 
 # Divides by two, three, four and six columns.
@@ -98,9 +101,8 @@ def add_label(request: MemberRequest, pk: uuid.UUID) -> HttpResponse:
 @requires(Role.VIEWER)
 def cameras(request: MemberRequest) -> HttpResponse:
     context = {
-        "cameras": newest_of_each(
-            devices=devices_of(request.membership), captures=captures_of(request.membership)
-        ),
+        **cameras_context(request),
+        "retired": devices_of(request.membership).retired().by_name(),
         "may_change": _may(request, Role.ADMIN),
     }
     return render(request, "captures/cameras.html", context)
@@ -109,14 +111,15 @@ def cameras(request: MemberRequest) -> HttpResponse:
 @require_safe
 @requires(Role.VIEWER)
 def camera(request: MemberRequest, pk: uuid.UUID) -> HttpResponse:
-    device = _device_or_404(request, pk)
+    device = get_object_or_404(with_condition(devices_of(request.membership)), pk=pk)
     may_change = _may(request, Role.ADMIN)
     context = {
-        "device": device,
+        **condition_context(device),
         "captures": captures_of(request.membership, device).select_related("device").newest_first()[:RECENT],
         "definition": device.definitions.filter(active=True).first(),
         "may_change": may_change,
         "visant_url": settings.VISANT_URL,
+        **told_context(request, device),
     }
     return render(request, "captures/camera.html", context)
 
@@ -163,6 +166,9 @@ def _timeline_context(request: MemberRequest) -> dict[str, Any]:
     form = TimelineFilter(request.GET, devices=devices_of(request.membership))
     wanted = form.narrow(captures_of(request.membership).select_related("device").defer("metadata"))
     captures, next_cursor = newest_page(wanted, cursor=cursor, limit=PAGE_SIZE, field="captured_at")
+    if form.is_valid() and form.cleaned_data["camera"]:
+        until = Position.decode(cursor).moment if cursor else form.end
+        note_hardware(captures, form.cleaned_data["camera"], until=until)
     return {
         "form": form,
         "captures": captures,
@@ -180,10 +186,14 @@ def _has_cameras(request: MemberRequest, context: dict[str, Any]) -> bool:
 def _fingerprint(captures: list[Capture]) -> str:
     """An entity tag of all that the timeline shows of them; the day is in it for the word "Today"."""
     shown = [
-        (row.pk, row.evaluation_status, row.verdict, row.thumbnail_key, row.reason, row.device.name)
+        (row.pk, row.evaluation_status, row.verdict, row.thumbnail_key, row.reason, row.device.name, _noted(row))
         for row in captures
     ]
     return quote_etag(hashlib.sha256(repr((timezone.localdate(), shown)).encode()).hexdigest())
+
+
+def _noted(row: Capture) -> list[uuid.UUID]:
+    return [installation.pk for installation in getattr(row, "installations", ())]
 
 
 def _capture_page(request: MemberRequest, row: Capture, form: LabelForm) -> HttpResponse:

@@ -41,7 +41,7 @@ def audit_csv(org: Organization, entries: AuditQuerySet) -> Iterator[str]:
     After 50,000 entries or 30 seconds it ends, and its last line says so. It is read batch by batch while the
     answer is sent, when the request is over: so the zone is the organization's own, not the current one.
     """
-    write = csv.writer(_Echo()).writerow
+    write = csv.writer(Echo()).writerow
     yield write(COLUMNS)
     ends_at, sent, cursor = time.monotonic() + MOST_SECONDS, 0, ""
     while True:
@@ -56,7 +56,7 @@ def audit_csv(org: Organization, entries: AuditQuerySet) -> Iterator[str]:
         cursor = next_cursor
 
 
-class _Echo:
+class Echo:
     """What the csv module writes to: hands the line back."""
 
     def write(self, line: str) -> str:
@@ -83,14 +83,14 @@ def _lines(
             entry.ip,
             entry.request_id,
         )
-        yield write([_harmless(cell) for cell in cells])
+        yield write([harmless(cell) for cell in cells])
 
 
 def _json(fields: dict[str, Any] | None) -> str:
     return "" if fields is None else json.dumps(fields, ensure_ascii=False)
 
 
-def _harmless(cell: object) -> str:
+def harmless(cell: object) -> str:
     """A name like ``=HYPERLINK(…)`` is text: the apostrophe tells a spreadsheet so."""
     text = "" if cell is None else str(cell)
     return f"'{text}" if text.lstrip(" ").startswith(FORMULA) else text

@@ -47,6 +47,16 @@ def count_unknown_secret(named: str | None) -> None:
         count("secret_account", named)
 
 
+def count_unknown_claim(named: str) -> None:
+    """Count a claim code that opens nothing, by the caller's address and by the person or the serial named.
+
+    As with keys only wrong ones count: a unit that waits to be claimed asks every half minute, among others
+    behind the same address.
+    """
+    count_by_address("claim_address")
+    count("claim_account", named)
+
+
 def count_invitation_mail(org_id: uuid.UUID, email: str) -> None:
     """Count an invitation that is to be mailed; of one without an address nothing is sent."""
     if email:

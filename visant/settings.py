@@ -31,6 +31,7 @@ try:
     DEBUG = env.bool("DEBUG", False, **BOOLEAN)
     VISANT_VAR = Path(env.str("VISANT_VAR", "") or BASE_DIR / "var").resolve()
     PORT = env.int("PORT", 8000, validate=validate.Range(1, 65535), **NUMBER)
+    VISANT_STREAMS_PORT = env.int("VISANT_STREAMS_PORT", 0, validate=validate.Range(0, 65535), **NUMBER)
     VISANT_HOST = env.str("VISANT_HOST", "127.0.0.1")
     VISANT_URL = (env.str("VISANT_URL", "") or f"http://localhost:{PORT}").rstrip("/")
     VISANT_MIGRATE = env.bool("VISANT_MIGRATE", False, **BOOLEAN)
@@ -87,6 +88,9 @@ try:
             "invitation_mail_recipient": "5/h",  # for one organization's mails
             "secret_address": "60/m",  # keys and tokens that open nothing
             "secret_account": "10/m",
+            "claim_address": "60/m",  # codes of labels that claim nothing
+            "claim_account": "10/m",  # by the person who types them, or the serial that shows them
+            "trigger_device": "30/m",  # pictures that people ask a camera for
             "upload_key": "600/m",
             "upload_organization": "6000/m",
         },
@@ -105,6 +109,8 @@ refuse_unknown(
 
 # --- where it is reached
 
+if VISANT_STREAMS_PORT == PORT:
+    raise ImproperlyConfigured("VISANT_STREAMS_PORT must be another one than PORT; without it PORT serves both.")
 try:
     _url = urlsplit(VISANT_URL)
 except ValueError:
@@ -179,6 +185,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "visant.proxies.ProxyMiddleware",
     "visant.context.RequestContextMiddleware",
+    "visant.headers.LeanNotModifiedMiddleware",
     # Headers come before static files are answered, so that those have them, too.
     "django.middleware.security.SecurityMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
@@ -423,6 +430,11 @@ SIMPLE_JWT = {
 
 # Every so many seconds each process writes how much keys were used; 0: only when it is told to.
 METERING_SECONDS = 2
+# What a web process calls when it was told to end and has answered its last request.
+WEB_PROCESS_ENDS = ["orgs.metering.flush_or_say"]
+# Streams to cameras: a sign of life each so many seconds; how often a camera's right to listen is looked at again.
+STREAM_PING_SECONDS = 25.0
+STREAM_CHECK_SECONDS = 30.0
 
 # --- work behind the scenes
 
@@ -431,8 +443,14 @@ TASKS = {"default": {"BACKEND": "django_tasks_db.DatabaseBackend"}}
 SCHEDULE = {
     "captures.evaluation.tasks.wake_workers": 0.5,
     "captures.upkeep.sweep_files_daily": 24 * 60 * 60,
+    "captures.calendar.tasks.settle_calendar": 60,
+    "captures.calendar.tasks.prune_rejections": 24 * 60 * 60,
     "devices.tasks.warn_near_limits": 10 * 60,
+    "devices.tasks.fire_schedules": 1,
+    "devices.tasks.follow_time_zones": 60,
     "devices.tasks.expire_commands": 5,
+    "devices.tasks.prune_commands": 24 * 60 * 60,
+    "devices.tasks.remind_of_expiring_keys": 60 * 60,
     "visant.tasks.prune_finished_tasks": 60 * 60,
     "orgs.services.logins.forget_expired_logins": 60 * 60,
 }
@@ -456,5 +474,7 @@ LOGGING = {
         "django.db.backends": {"level": "INFO"},
         "django_tasks": {"level": "WARNING"},
         "PIL": {"level": "INFO"},
+        # It would write past the formatter that takes out secrets.
+        "uvicorn": {"handlers": [], "level": "WARNING", "propagate": True},
     },
 }

@@ -9,6 +9,8 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from orgs.storable import NotStorable, refuse_unstorable
+
 METADATA_LIMIT = 16 * 1024
 
 
@@ -57,19 +59,9 @@ class MetadataField(serializers.JSONField):
                 data = json.loads(data)
             except (ValueError, RecursionError) as error:
                 raise serializers.ValidationError("metadata must be a JSON object.") from error
-        if not isinstance(data, dict):
-            raise serializers.ValidationError("metadata must be a JSON object.")
         try:
-            text = json.dumps(data, allow_nan=False, ensure_ascii=False)
-            text.encode()
-        except UnicodeEncodeError as error:
-            raise serializers.ValidationError("metadata must not hold halves of characters.") from error
-        except (ValueError, RecursionError) as error:
-            raise serializers.ValidationError(
-                "metadata must not hold NaN or Infinity, nor be that deep."
-            ) from error
-        if len(text) > METADATA_LIMIT:
-            raise serializers.ValidationError("metadata is larger than 16 KB.")
-        if "\\u0000" in text.replace("\\\\", ""):  # a backslash itself is written as two
-            raise serializers.ValidationError("metadata must not hold NUL characters.")
-        return data
+            refuse_unstorable(data, limit=METADATA_LIMIT)
+        except NotStorable as error:
+            raise serializers.ValidationError(f"metadata {error}") from error
+        known: dict[str, Any] = data
+        return known

@@ -1,6 +1,7 @@
 """The three bodies a picture comes in. Each parser returns the same fields, the picture's bytes as ``image``."""
 
 import base64
+import hashlib
 import io
 import json
 from collections.abc import Mapping
@@ -30,6 +31,13 @@ class BodyCutOff(Invalid):
     """What came may look whole, as a JPEG without what stood behind it; the camera must not be told it is kept."""
 
     code = "body_cut_off"
+    retryable = True
+
+
+class DigestMismatch(Invalid):
+    """What came is not what was sent: damaged on the way, and whole at the next attempt."""
+
+    code = "digest_mismatch"
     retryable = True
 
 
@@ -131,7 +139,20 @@ def _read_whole(request: Request, stream: IO[Any]) -> bytes:
     data: bytes = stream.read()
     if len(data) < int(request.META["CONTENT_LENGTH"]):
         raise BodyCutOff("Less came than was announced; send it again.")
+    _compare_digest(data, request.META.get("HTTP_CONTENT_DIGEST", ""))
     return data
+
+
+def _compare_digest(data: bytes, told: str) -> None:
+    """Compare the body with its ``Content-Digest`` (RFC 9530), where a SHA-256 stands in it."""
+    for entry in told.split(","):
+        algorithm, _, value = entry.strip().partition("=")
+        if algorithm.lower() == "sha-256" and value != _digest(data):
+            raise DigestMismatch("What came differs from its Content-Digest; send it again.")
+
+
+def _digest(data: bytes) -> str:
+    return f":{base64.b64encode(hashlib.sha256(data).digest()).decode()}:"
 
 
 def _decode(text: object) -> bytes:

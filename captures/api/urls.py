@@ -1,6 +1,7 @@
 from django.urls import path
 
 from captures.api import views
+from captures.calendar import api as calendar
 from captures.plans import api as plans
 
 urlpatterns = [
@@ -9,6 +10,8 @@ urlpatterns = [
     path("captures/<str:name>/status", views.CaptureStatus.as_view(), name="api-capture-status"),
     path("captures/<str:name>/image", views.CaptureImage.as_view(), name="api-capture-image"),
     path("captures/<str:name>/thumbnail", views.CaptureThumbnail.as_view(), name="api-capture-thumbnail"),
+    path("devices/<str:name>/calendar", calendar.Calendar.as_view(), name="api-calendar"),
+    path("devices/<str:name>/calendar/<str:day>", calendar.CalendarDayDetail.as_view(), name="api-calendar-day"),
     path("orgs/current/plan", plans.PlanDetail.as_view(), name="api-plan"),
     path("orgs/current/redeem", plans.Redeem.as_view(), name="api-redeem"),
 ]

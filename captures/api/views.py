@@ -9,9 +9,16 @@ from rest_framework.response import Response
 
 from captures.access import captures_of
 from captures.api import description
-from captures.api.parsers import FormPictureParser, JSONPictureParser, RawPictureParser, refuse_unknown_length
+from captures.api.parsers import (
+    FormPictureParser,
+    JSONPictureParser,
+    RawPictureParser,
+    fields_beside_body,
+    refuse_unknown_length,
+)
 from captures.api.serializers import CaptureFilter, CaptureIn, CaptureOut, ReceiptOut, StatusOut
 from captures.api.throttles import UploadThrottle
+from captures.calendar.rejections import is_pictures_fault, note_rejection
 from captures.models import Capture, CaptureQuerySet
 from captures.services import store_capture
 from captures.serving import image_response, thumbnail_response
@@ -20,7 +27,7 @@ from devices.api.views import DeviceOrMemberAPIView, get_device
 from devices.models import Device, DeviceKey
 from devices.services.commands import close_command
 from devices.services.keys import why_over_quota
-from orgs.errors import NotThere
+from orgs.errors import DomainError, NotThere
 from orgs.metering import count_picture
 
 # Made once: a serializer copies its fields whenever it is made, which costs more than all it does for a picture.
@@ -45,10 +52,20 @@ class CaptureList(DeviceOrMemberAPIView, ListAPIView[Capture]):
     @description.upload
     def post(self, request: Request) -> Response:
         device = cast(Device, self.device)
+        # What it says of the picture, as far as it was read, for the note when the picture is refused.
+        fields: dict[str, Any] = {}
+        try:
+            return self._take_in(request, device, fields)
+        except DomainError as refusal:
+            if is_pictures_fault(refusal):
+                note_rejection(device=device, refusal=refusal, fields={**fields_beside_body(request), **fields})
+            raise
+
+    def _take_in(self, request: Request, device: Device, fields: dict[str, Any]) -> Response:
         refuse_unknown_length(request)
         body: dict[str, Any] = dict(request.data)
         data = body.pop("image", b"")
-        fields = INCOMING.run_validation(body)
+        fields |= INCOMING.run_validation(body)
         if named := fields.pop("device_id", None):
             refuse_other_device(device, named)
         key = cast(DeviceKey, request.auth)

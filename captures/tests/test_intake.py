@@ -1,6 +1,7 @@
 """``POST /v1/captures``: a camera hands in a picture."""
 
 import base64
+import hashlib
 import json
 from datetime import UTC, datetime, timedelta
 
@@ -51,6 +52,27 @@ def nothing_is_stored() -> bool:
 
 
 # --- the three bodies
+
+
+def digest_of(data: bytes) -> str:
+    return f"sha-256=:{base64.b64encode(hashlib.sha256(data).digest()).decode()}:"
+
+
+def test_a_picture_that_differs_from_its_digest_is_asked_for_again(client):
+    _, key = make_device()
+    data = make_jpeg()
+    damaged = data[:-1] + b"\0"
+    for told in (digest_of(data), f"sha-512=:eA==:, {digest_of(data)}", "sha-256=:eA==:", "sha-256="):
+        answer = send(client, key, damaged, **{"Content-Digest": told})
+        assert refused(answer) == (400, "digest_mismatch", True, True)
+    assert nothing_is_stored()
+
+
+def test_a_picture_is_taken_by_its_digest_or_without_one_that_is_known(client):
+    _, key = make_device()
+    data = make_jpeg()
+    for told in (digest_of(data), f"{digest_of(data)},sha-512=:eA==:", "sha-512=:eA==:", ""):
+        assert send(client, key, data, query="record_id=r1", **{"Content-Digest": told}).status_code in (200, 201)
 
 
 def test_a_raw_picture_is_kept_and_answered_with_its_receipt(client):

@@ -1,24 +1,68 @@
 """Cameras and keys are added by ``devices/services.py`` (``manage.py add_device``), never here: a camera counts
 towards its organization's limit, and a key's text exists only at the moment it is made."""
 
-from django.contrib import admin
+from typing import cast
 
-from devices.models import Device, DeviceKey, DeviceKeyUsage, DeviceStatus
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils import timezone
+
+from devices.health import Condition, Truth, condition_of, with_condition
+from devices.models import Device, DeviceKey, DeviceKeyUsage, DeviceQuerySet, DeviceStatus
 from devices.services.keys import revoke_key
 from orgs.models import User
 from orgs.readonly import AccessKeyAdmin, ArchiveAdmin, ReadOnlyAdmin
 
+LIGHTS = ("condition", "reachable", "delivering", "usable")
+
 
 @admin.register(Device)
 class DeviceAdmin(ReadOnlyAdmin):
-    list_display = ("name", "org", "status__last_seen_at", "status__version", "created_at")
+    list_display = ("name", "org", "condition", "status__last_seen_at", "status__version", "created_at")
     list_filter = ("status__last_seen_at", "created_at")
     list_select_related = ("org", "status")
-    search_fields = ("name", "id", "keys__prefix", "org__slug", "org__name")
-    search_help_text = "Name or id of the camera, prefix of its key, slug or name of its organization"
+    search_fields = ("name", "id", "keys__prefix", "installations__unit__serial", "org__slug", "org__name")
+    search_help_text = (
+        "Name or id of the camera, prefix of its key, serial of its hardware, slug or name of its organization"
+    )
     ordering = ("-pk",)
-    fields = ("id", "org", "name", "created_at", "status")
-    readonly_fields = ("status",)
+    fields = (
+        "id",
+        "org",
+        "name",
+        "state",
+        "created_at",
+        "suspended_at",
+        "retired_at",
+        "installation",
+        "status",
+        *LIGHTS,
+    )
+    readonly_fields = ("state", "installation", "status", *LIGHTS)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Device]:
+        return with_condition(cast(DeviceQuerySet, super().get_queryset(request)))
+
+    @admin.display(description="condition")
+    def condition(self, device: Device) -> str:
+        return _in_words(condition_of(device, timezone.now()))
+
+    @admin.display(description="reachable")
+    def reachable(self, device: Device) -> str:
+        return _in_words(condition_of(device, timezone.now()).reachable)
+
+    @admin.display(description="delivering")
+    def delivering(self, device: Device) -> str:
+        return _in_words(condition_of(device, timezone.now()).delivering)
+
+    @admin.display(description="picture usable")
+    def usable(self, device: Device) -> str:
+        return _in_words(condition_of(device, timezone.now()).usable)
+
+
+def _in_words(one: Condition | Truth) -> str:
+    return f"{one.state}: {one.sentence}" if one.sentence else str(one.state)
 
 
 @admin.register(DeviceKey)

@@ -1,19 +1,15 @@
-"""The bases of every view that cameras call, and the cameras as people's programs see them."""
+"""The bases of every view that cameras call."""
 
 import uuid
 from typing import ClassVar, cast
 
-from django.db.models import QuerySet
-from drf_spectacular.utils import extend_schema
-from rest_framework.generics import ListAPIView
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
-from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from devices.access import devices_of
 from devices.api.authentication import DeviceKeyAuthentication, DeviceOrPersonAuthentication
-from devices.api.serializers import DeviceOut
+from devices.health import with_condition
 from devices.models import Device, DeviceKey
 from orgs.access import refuse_suspended
 from orgs.api.views import IsMember, MemberAPIView
@@ -105,24 +101,7 @@ def get_device(view: MemberAPIView, text: str) -> Device:
         pk = uuid.UUID(text)
     except ValueError:
         raise DeviceNotThere("There is no such camera.") from None
-    device = devices_of(view.membership).select_related("status").filter(pk=pk).first()
+    device = with_condition(devices_of(view.membership)).with_hardware().filter(pk=pk).first()
     if device is None:
         raise DeviceNotThere("There is no such camera.")
     return device
-
-
-class DeviceList(MemberAPIView, ListAPIView[Device]):
-    """``GET /v1/devices``: the cameras the caller may see, the newest first."""
-
-    serializer_class = DeviceOut
-    results_key = "devices"
-    keyset_field = "created_at"
-
-    def get_queryset(self) -> QuerySet[Device]:
-        return devices_of(self.membership).select_related("status")
-
-
-class DeviceDetail(MemberAPIView):
-    @extend_schema(responses=DeviceOut)
-    def get(self, request: Request, name: str) -> Response:
-        return Response(DeviceOut(get_device(self, name)).data)

@@ -1,8 +1,13 @@
+from typing import TYPE_CHECKING
+
 from django.db import models
 from django.db.models.functions import Lower
 from django.utils import timezone
 
 from orgs.tenancy import Row, TenantModel
+
+if TYPE_CHECKING:
+    from devices.models.units import Installation
 
 
 class DeviceQuerySet(models.QuerySet["Device"]):
@@ -12,6 +17,13 @@ class DeviceQuerySet(models.QuerySet["Device"]):
     def in_service(self) -> "DeviceQuerySet":
         """Those that count towards the plan: all but the retired ones."""
         return self.filter(retired_at=None)
+
+    def retired(self) -> "DeviceQuerySet":
+        return self.filter(retired_at__isnull=False)
+
+    def with_hardware(self) -> "DeviceQuerySet":
+        """Each with its installations and their units, in two more queries for all of them."""
+        return self.prefetch_related("installations__unit")
 
 
 class Device(Row, TenantModel):
@@ -47,6 +59,11 @@ class Device(Row, TenantModel):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def installation(self) -> "Installation | None":
+        """The unit that serves it, None for one without; see ``with_hardware``."""
+        return next((row for row in self.installations.all() if row.removed_at is None), None)
 
     @property
     def state(self) -> str:

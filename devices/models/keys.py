@@ -16,6 +16,9 @@ class DeviceKey(AccessKey):
         "self", null=True, blank=True, on_delete=models.CASCADE, related_name="successors", editable=False
     )
     sealed = models.TextField(blank=True, default="", db_default="", editable=False)
+    delivered_at = models.DateTimeField(
+        null=True, blank=True, editable=False, help_text="When the configuration handed it out first."
+    )
     reminded_of = models.PositiveSmallIntegerField(
         null=True, blank=True, editable=False, help_text="So many days before its end the owners were last told."
     )
@@ -27,6 +30,11 @@ class DeviceKey(AccessKey):
 
     def __str__(self) -> str:
         return f"vis_dev_{self.prefix}_…"
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether it is to replace another key and was not used yet."""
+        return bool(self.sealed) and self.state == "active"
 
 
 class DeviceKeyUsage(DailyUsage):

@@ -36,6 +36,13 @@ class DeviceStatus(TenantModel):
     reported_configuration = models.JSONField(default=dict, blank=True)
     reported_version = models.PositiveIntegerField(null=True, blank=True)
     reported_at = models.DateTimeField(null=True, blank=True)
+    differs_since = models.JSONField(
+        default=dict,
+        blank=True,
+        editable=False,
+        db_default=models.Value({}, output_field=models.JSONField()),
+        help_text="Where the two differ: what it says there, and since when.",
+    )
 
     # Delivering as planned, as the calendar found it at ``delivery_checked_at``.
     delivery = models.CharField(

@@ -3,6 +3,7 @@
 from django.db import transaction
 
 from devices.models import Device, DeviceStatus
+from devices.services.configuration import bump_configuration
 from devices.services.keys import issue_key
 from orgs.audit import record
 from orgs.errors import Invalid, LimitReached
@@ -21,7 +22,27 @@ class TooManyDevices(LimitReached):
 @transaction.atomic
 def add_device(*, org: Organization, name: str, acting_user: User | None) -> tuple[Device, str]:
     """Register a camera and return it with its first key, which is shown this once."""
-    # Lock the organization, so that two requests cannot both take the last place.
+    device = register_device(org=org, name=name, acting_user=acting_user)
+    return device, issue_key(device=device, acting_user=acting_user)[1]
+
+
+@transaction.atomic
+def register_device(*, org: Organization, name: str, acting_user: User | None) -> Device:
+    """Register a camera that has no key yet. Raises :class:`TooManyDevices` or :class:`InvalidDevice`."""
+    org = take_slot(org)
+    device = Device(org=org, name=name.strip())
+    validate(device, InvalidDevice)
+    device.save(force_insert=True)
+    DeviceStatus.unscoped.create(device=device, org=org)
+    record("camera.added", org=org, actor=acting_user, target=device, after={"name": device.name}, device=device)
+    return device
+
+
+def take_slot(org: Organization) -> Organization:
+    """Lock the organization, so that two requests cannot both take the last place; return it as it is now.
+
+    Raises :class:`TooManyDevices` when there is none.
+    """
     org = Organization.objects.select_for_update().get(pk=org.pk)
     if org.device_limit is not None and org.devices.in_service().count() >= org.device_limit:
         cameras = "1 camera" if org.device_limit == 1 else f"{org.device_limit} cameras"
@@ -29,12 +50,7 @@ def add_device(*, org: Organization, name: str, acting_user: User | None) -> tup
             f"Your plan covers {cameras}. An owner can redeem an activation code for more, on the page Plan; "
             "ask whoever runs this Visant for one."
         )
-    device = Device(org=org, name=name.strip())
-    validate(device, InvalidDevice)
-    device.save(force_insert=True)
-    DeviceStatus.unscoped.create(device=device, org=org)
-    record("camera.added", org=org, actor=acting_user, target=device, after={"name": device.name}, device=device)
-    return device, issue_key(device=device, acting_user=acting_user)[1]
+    return org
 
 
 @transaction.atomic
@@ -46,6 +62,7 @@ def rename_device(*, device: Device, name: str, acting_user: User | None) -> Non
     validate(row, InvalidDevice)
     row.save(update_fields=["name"])
     device.name = row.name
+    bump_configuration(row)  # its name is a part of what the camera is told
     record(
         "camera.renamed",
         org=row.org_id,

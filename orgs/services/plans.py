@@ -3,7 +3,6 @@
 import calendar
 import logging
 import re
-import secrets
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -12,7 +11,6 @@ from uuid import UUID
 
 from allauth.account.models import EmailAddress
 from django.conf import settings
-from django.core.mail import send_mail
 from django.db import transaction
 from django.db.models import F
 from django.template.loader import render_to_string
@@ -20,22 +18,22 @@ from django.utils import timezone
 
 from orgs.absolute import absolute_url
 from orgs.audit import record
+from orgs.codes import in_capitals, random_letters
 from orgs.errors import Conflict, Invalid
 from orgs.keys import digest_of, newest_pepper
 from orgs.limits import Use, month_of
-from orgs.models import ActivationCode, LimitWarning, MonthlyUsage, Organization, Redemption, Role, User
+from orgs.mails import mail_owners
+from orgs.models import ActivationCode, LimitWarning, MonthlyUsage, Organization, Redemption, User
 from orgs.ratelimits import count_unknown_secret
 from orgs.services.validation import validate
 
 logger = logging.getLogger(__name__)
 
-# Without the look-alikes 0 O, 1 I L: what is read from paper and typed. Twelve of them are 59 bits.
-ALPHABET = "23456789ABCDEFGHJKMNPQRSTUVWXYZ"
 PREFIX = "VISANT"
+# Twelve letters are 59 bits.
 GROUPS, GROUP_LENGTH = 3, 4
 # Beyond is a slip of the finger.
 MOST_SLOTS, MOST_DAYS, MOST_USES = 100_000, 3_650, 1_000_000
-_IGNORED = re.compile(r"[\s\-\u2010-\u2015]+")
 _DOMAIN = re.compile(r"(?=.{1,253}\Z)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9-]{2,63}")
 
 
@@ -82,7 +80,7 @@ def make_activation_code(
 
     Raises :class:`InvalidCode`.
     """
-    groups = ["".join(secrets.choice(ALPHABET) for _ in range(GROUP_LENGTH)) for _ in range(GROUPS)]
+    groups = [random_letters(GROUP_LENGTH) for _ in range(GROUPS)]
     text = "-".join([PREFIX, *groups])
     pepper_id = newest_pepper()
     code = ActivationCode(
@@ -161,7 +159,7 @@ def redeem_code(*, org: Organization, code: str, acting_user: User) -> Redemptio
 
 def canonical(text: str) -> str:
     """Return a code as it is digested: in capitals, without spaces and hyphens, its prefix added where missing."""
-    letters = _IGNORED.sub("", text).upper()
+    letters = in_capitals(text)
     return letters if letters.startswith(PREFIX) else PREFIX + letters
 
 
@@ -240,13 +238,10 @@ def _months_later(moment: datetime, months: int) -> datetime:
 
 
 def _mail_owners(org: Organization, use: Use, warning: LimitWarning) -> None:
-    owners = org.memberships.live_at(timezone.now()).filter(role=Role.OWNER).select_related("user")
     context = {"org": org, "use": use, "link": absolute_url("plan")}
-    subject = " ".join(f"{org}: {use.sentence}".split())
     text = render_to_string("orgs/mail/limit_warning.txt", context)
     try:
-        for owner in owners:
-            send_mail(subject, text, None, [owner.user.email])
+        mail_owners(org, subject=f"{org}: {use.sentence}", text=text)
     except OSError:
         logger.exception("The owners of %s could not be told of a limit; it is tried again.", org.slug)
         org.limitwarnings.filter(pk=warning.pk).delete()

@@ -74,6 +74,22 @@ def test_programs_read_the_camera_as_json():
     assert printed["id"] == str(authenticate_device(text=printed["key"], ip=None).device_id)
 
 
+def test_a_fleet_is_added_whole_or_not_at_all():
+    org = make_org()
+    lines = run("add_device", "--org", org.slug, "--name", "Fleet", "--count", "3", "--json").splitlines()
+    printed = [json.loads(line) for line in lines]
+    assert [str(authenticate_device(text=one["key"], ip=None).device_id) for one in printed] == [
+        one["id"] for one in printed
+    ]
+    assert sorted(org.devices.values_list("name", flat=True)) == ["Fleet 1", "Fleet 2", "Fleet 3"]
+    run("add_device", "--org", org.slug, "--name", "Yard 2")
+    with pytest.raises(CommandError, match="There is a camera of this name already"):
+        run("add_device", "--org", org.slug, "--name", "Yard", "--count", "3")
+    assert org.devices.count() == 4
+    with pytest.raises(CommandError, match="a whole number from 1 to 10000, not '0'"):
+        run("add_device", "--org", org.slug, "--name", "Yard", "--count", "0")
+
+
 @pytest.mark.parametrize(
     ("slug", "name", "sentence"),
     [

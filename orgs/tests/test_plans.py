@@ -11,11 +11,11 @@ from django.core.management import CommandError, call_command
 from django.test import Client
 from django.utils import timezone
 
+from orgs.codes import ALPHABET
 from orgs.errors import TooManyRequests
 from orgs.keys import digest_of
 from orgs.models import ActivationCode, Organization, Redemption
 from orgs.services.plans import (
-    ALPHABET,
     CodeAlreadyRedeemed,
     CodeExpired,
     CodeForOthers,

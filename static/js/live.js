@@ -1,6 +1,6 @@
 // <… data-live="url" data-keyed>: kept equal to what the server sends from that url, while the page is looked at.
 // Children of data-keyed elements are matched by data-key; only those that differ are touched, so that focus,
-// scroll position and loaded pictures stay. When the server sends no data-live any more, there is no more to come.
+// scroll position and loaded pictures stay. With data-uncounted, what is new in it are no pictures. When the server sends no data-live any more, there is no more to come.
 const INTERVAL = 2000;
 const LONGEST = 30000;
 const QUIET = 10000;
@@ -57,7 +57,8 @@ function show(root, text) {
   template.innerHTML = text;
   const fresh = template.content.querySelector("[data-keyed]");
   const { live, news: words } = fresh.dataset;
-  announce(mergeKeepingFocus(root, fresh));
+  const added = mergeKeepingFocus(root, fresh);
+  if (!("uncounted" in fresh.dataset)) announce(added);
   if (!live) delete root.dataset.live;
   if (words) news.textContent = words;
 }

@@ -172,7 +172,7 @@ def test_a_key_is_revoked_with_the_keyboard(make_page):
     org = make_org()
     device, _ = make_device(org)
     page = make_page(user=owner_of(org))
-    page.goto(f"/cameras/{device.pk}")
+    page.goto(f"/cameras/{device.pk}/settings")
     page.get_by_role("link", name="Revoke").press("Enter")
     page.get_by_role("button", name="Revoke the key").press("Enter")
     expect(page.get_by_role("region", name="Keys").first).to_contain_text("Revoked")

@@ -15,9 +15,18 @@ from allauth.socialaccount.models import SocialAccount
 from django.utils import timezone
 
 from captures.evaluation.teaching import change_definition, learn_again
-from devices.models import Device
-from devices.services.devices import add_device, rename_device
-from devices.services.keys import issue_key, revoke_key
+from devices.models import Device, Schedule, Unit
+from devices.services.changes import change_device
+from devices.services.claims import claim_camera, hand_out_key, replace_hardware
+from devices.services.configuring import configure_device
+from devices.services.devices import add_device, register_device, rename_device
+from devices.services.installations import end_installation, revoke_keys
+from devices.services.keys import finish_rotation, issue_key, revoke_key
+from devices.services.labels import Claim
+from devices.services.lifecycle import reinstate_device, resume_device, retire_device, suspend_device
+from devices.services.rotation import rotate_key
+from devices.services.schedules import add_schedule, change_schedule, remove_schedule
+from devices.services.units import make_units, retire_unit
 from orgs.models import ApiToken, Invitation, Membership, Organization, OwnershipTransfer, Role, User
 from orgs.services import (
     accounts,
@@ -72,6 +81,19 @@ class World:
         return make_device(self.org)[0]
 
     @cached_property
+    def claim(self) -> Claim:
+        """What the label of a new unit says."""
+        return Claim(make_units(model="Cam", count=1)[0].code)
+
+    @cached_property
+    def served(self) -> tuple[Device, Unit]:
+        """A camera with its hardware, which has fetched its key."""
+        [label] = make_units(model="Cam", count=1)
+        device = claim_camera(org=self.org, claim=Claim(label.code), name="Served", acting_user=self.owner)
+        hand_out_key(serial=label.unit.serial, code=label.code)
+        return device, label.unit
+
+    @cached_property
     def token(self) -> ApiToken:
         return make_token(self.acting)[0]
 
@@ -109,6 +131,95 @@ def _(world: World) -> Call:
     return partial(add_device, org=world.org, name="New", acting_user=world.owner)
 
 
+@audited("devices.services.devices.register_device", "camera.added device")
+def _(world: World) -> Call:
+    return partial(register_device, org=world.org, name="New", acting_user=world.owner)
+
+
+@audited("devices.services.changes.change_device", "camera.renamed device", "camera.configured device")
+def _(world: World) -> Call:
+    return partial(
+        change_device, device=world.device, name="Renamed", time_zone="Asia/Tokyo", acting_user=world.owner
+    )
+
+
+@audited("devices.services.claims.claim_camera", "camera.added device", "camera.claimed device")
+def _(world: World) -> Call:
+    return partial(claim_camera, org=world.org, claim=world.claim, name="New", acting_user=world.owner)
+
+
+@audited("devices.services.claims.replace_hardware", "key.revoked devicekey", "camera.hardware_changed device")
+def _(world: World) -> Call:
+    device, _ = world.served
+    return partial(replace_hardware, device=device, claim=world.claim, acting_user=world.owner)
+
+
+@audited("devices.services.claims.hand_out_key", "key.issued devicekey")
+def _(world: World) -> Call:
+    [label] = make_units(model="Cam", count=1)
+    claim_camera(org=world.org, claim=Claim(label.code), name="New", acting_user=world.owner)
+    return partial(hand_out_key, serial=label.unit.serial, code=label.code)
+
+
+@audited("devices.services.installations.end_installation", "key.revoked devicekey")
+def _(world: World) -> Call:
+    device, _ = world.served
+    return partial(end_installation, installation=device.installation, acting_user=world.owner)
+
+
+@audited("devices.services.installations.revoke_keys", "key.revoked devicekey")
+def _(world: World) -> Call:
+    device, _ = world.served
+    return partial(revoke_keys, installation=device.installation, acting_user=world.owner)
+
+
+@audited("devices.services.units.retire_unit", "key.revoked devicekey", "camera.hardware_removed device")
+def _(world: World) -> Call:
+    _, unit = world.served
+    return partial(retire_unit, unit=unit, acting_user=world.operator)
+
+
+def scheduled(world: World) -> Schedule:
+    return add_schedule(device=world.device, label="Round", interval_seconds=600, acting_user=None)
+
+
+@audited("devices.services.schedules.add_schedule", "schedule.added schedule")
+def _(world: World) -> Call:
+    return partial(add_schedule, device=world.device, label="Round", interval_seconds=600, acting_user=world.owner)
+
+
+@audited("devices.services.schedules.change_schedule", "schedule.changed schedule")
+def _(world: World) -> Call:
+    return partial(change_schedule, schedule=scheduled(world), cron="0 8 * * *", acting_user=world.owner)
+
+
+@audited("devices.services.schedules.remove_schedule", "schedule.removed schedule")
+def _(world: World) -> Call:
+    return partial(remove_schedule, schedule=scheduled(world), acting_user=world.owner)
+
+
+@audited("devices.services.lifecycle.suspend_device", "camera.suspended device")
+def _(world: World) -> Call:
+    return partial(suspend_device, device=world.device, acting_user=world.owner)
+
+
+@audited("devices.services.lifecycle.resume_device", "camera.resumed device")
+def _(world: World) -> Call:
+    suspend_device(device=world.device, acting_user=world.owner)
+    return partial(resume_device, device=world.device, acting_user=world.owner)
+
+
+@audited("devices.services.lifecycle.retire_device", "camera.retired device")
+def _(world: World) -> Call:
+    return partial(retire_device, device=world.device, acting_user=world.owner)
+
+
+@audited("devices.services.lifecycle.reinstate_device", "camera.reinstated device")
+def _(world: World) -> Call:
+    retire_device(device=world.device, acting_user=world.owner)
+    return partial(reinstate_device, device=world.device, acting_user=world.owner)
+
+
 @audited("devices.services.devices.rename_device", "camera.renamed device")
 def _(world: World) -> Call:
     return partial(rename_device, device=world.device, name="Renamed", acting_user=world.owner)
@@ -122,6 +233,21 @@ def _(world: World) -> Call:
 @audited("devices.services.keys.revoke_key", "key.revoked devicekey")
 def _(world: World) -> Call:
     return partial(revoke_key, key=world.device.keys.get(), acting_user=world.owner)
+
+
+@audited("devices.services.rotation.rotate_key", "key.rotation_begun devicekey")
+def _(world: World) -> Call:
+    return partial(rotate_key, device=world.device, acting_user=world.owner)
+
+
+@audited("devices.services.keys.finish_rotation", "key.rotated devicekey")
+def _(world: World) -> Call:
+    return partial(finish_rotation, rotate_key(device=world.device, acting_user=world.owner))
+
+
+@audited("devices.services.configuring.configure_device", "camera.configured device")
+def _(world: World) -> Call:
+    return partial(configure_device, device=world.device, acting_user=world.owner, poll_seconds=60)
 
 
 @audited("captures.evaluation.teaching.change_definition", "definition.changed definition")

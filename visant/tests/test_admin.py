@@ -11,8 +11,13 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from captures.models import Capture
+from captures.models import CalendarDay, Capture, Rejection
 from devices.models import DeviceKeyUsage
+from devices.services.claims import replace_hardware
+from devices.services.commands import queue_command
+from devices.services.labels import Claim
+from devices.services.schedules import add_schedule
+from devices.services.units import make_units
 from orgs.models import (
     ActivationCode,
     ApiTokenUsage,
@@ -81,6 +86,14 @@ def fill() -> dict[str, Model]:
         ),
         "ownershiptransfer": OwnershipTransfer.unscoped.create(org=org, from_user=owner, to_user=member),
     }
+    [label] = make_units(model="Cam", count=1)
+    rows["installation"] = replace_hardware(device=device, claim=Claim(label.code), acting_user=owner)
+    queue_command(device=device, trigger_type="manual")
+    rows["schedule"] = add_schedule(device=device, label="Round", interval_seconds=600, acting_user=None)
+    CalendarDay.unscoped.create(org=org, device=device, day=TODAY, settled_at=later)
+    Rejection.unscoped.create(
+        org=org, device=device, captured_at=later, code="broken_picture", first_at=later, last_at=later
+    )
     MonthlyUsage.unscoped.create(org=org, month=TODAY.replace(day=1))
     LimitWarning.unscoped.create(org=org, limit="bytes", period=TODAY, percent=70)
     ApiTokenUsage.unscoped.create(org=org, key=token, day=TODAY)

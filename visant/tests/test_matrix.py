@@ -21,6 +21,8 @@ from django.utils.http import int_to_base36
 from captures.models import Capture
 from captures.storage import thumbnail_key
 from devices.models import Device
+from devices.services.commands import queue_command
+from devices.services.schedules import add_schedule
 from orgs.models import ApiToken, Membership, Organization, Role, User
 from orgs.services.invitations import invite
 from orgs.services.logins import log_in
@@ -64,6 +66,10 @@ class World:
         make_definition(self.device, text="Unmentionable.")
         make_label(self.capture)
         make_evaluation(self.capture, reason="Unmentionable.")
+        queue_command(device=self.device, trigger_type="manual", trigger_id="unmentionable")
+        self.schedule = add_schedule(
+            device=self.device, label="Unmentionable.", interval_seconds=600, acting_user=None
+        )
         self.other_device, _ = make_device(self.org, "Other gate")
         self.pictured(self.other_device)
         self.stranger = make_org("Stranger")
@@ -137,7 +143,13 @@ class Behind(NamedTuple):
 
 
 def of_camera(world: World) -> dict[str, object]:
-    return {"pk": world.device.pk, "name": world.device.pk, "key_pk": world.device.keys.get().pk}
+    return {
+        "pk": world.device.pk,
+        "name": world.device.pk,
+        "key_pk": world.device.keys.get().pk,
+        "trigger_id": "unmentionable",
+        "schedule_pk": world.schedule.pk,
+    }
 
 
 def of_capture(world: World) -> dict[str, object]:
@@ -167,7 +179,13 @@ def fixed(**parameters: object) -> Callable[[World], dict[str, object]]:
 ABSENT = {"GET": "404", "POST": "404"}
 CAMERA = Behind(of_camera, camera=True)
 CAPTURE = Behind(of_capture, camera=True)
+DAY = Behind(lambda world: {**of_camera(world), "day": timezone.localdate()}, camera=True)
 TOKEN = Behind(of_token, only="member")
+# Only a camera's key is asked for; what a person shows is none.
+OF_CAMERA_ALONE = Behind(
+    of_camera,
+    otherwise={"device of another": "403"} | dict.fromkeys([*MEMBERS, "limited", "expired", "outsider"], "401"),
+)
 BEHIND = {
     "/captures/{pk}": CAPTURE,
     "/captures/{pk}/image": CAPTURE,
@@ -176,12 +194,27 @@ BEHIND = {
     "/captures/{pk}/thumbnail": CAPTURE,
     "/cameras/{pk}": CAMERA,
     "/cameras/{pk}/audit": CAMERA,
+    "/cameras/{pk}/configuration": CAMERA,
+    "/cameras/{pk}/calendar": CAMERA,
+    "/cameras/{pk}/calendar.csv": CAMERA,
+    "/cameras/{pk}/calendar/{day}": DAY,
+    "/cameras/{pk}/condition": CAMERA,
     "/cameras/{pk}/definition": CAMERA,
     "/cameras/{pk}/keys": CAMERA,
     "/cameras/{pk}/keys/{key_pk}/revoke": CAMERA,
+    "/cameras/{pk}/keys/{key_pk}/rotate": CAMERA,
     "/cameras/{pk}/learn-again": CAMERA,
     "/cameras/{pk}/rename": CAMERA,
+    "/cameras/{pk}/schedules": CAMERA,
+    "/cameras/{pk}/schedules/add": CAMERA,
+    "/cameras/{pk}/schedules/preview": CAMERA,
+    "/cameras/{pk}/schedules/{schedule_pk}": CAMERA,
+    "/cameras/{pk}/schedules/{schedule_pk}/remove": CAMERA,
+    "/cameras/{pk}/schedules/{schedule_pk}/switch": CAMERA,
+    "/cameras/{pk}/service/{step}": Behind(lambda world: {"pk": world.device.pk, "step": "suspend"}, camera=True),
     "/cameras/{pk}/settings": CAMERA,
+    "/cameras/{pk}/told": CAMERA,
+    "/cameras/{pk}/trigger": CAMERA,
     "/organization/people/{pk}": Behind(of_member),
     "/organization/people/{pk}/remove": Behind(of_member),
     "/organization/invitations/{pk}/resend": Behind(of_invitation),
@@ -207,6 +240,24 @@ BEHIND = {
     "/v1/captures/{name}/status": CAPTURE,
     "/v1/captures/{name}/thumbnail": CAPTURE,
     "/v1/devices/{name}": CAMERA,
+    "/v1/devices/{name}/calendar": CAMERA,
+    "/v1/devices/{name}/calendar/{day}": DAY,
+    "/v1/devices/{name}/commands": OF_CAMERA_ALONE,
+    "/v1/devices/{name}/commands/{trigger_id}": CAMERA,
+    "/v1/devices/{name}/commands/{trigger_id}/ack": OF_CAMERA_ALONE,
+    "/v1/devices/{name}/config": Behind(of_camera, camera=True, otherwise={"device of another": "403"}),
+    "/v1/devices/{name}/heartbeat": OF_CAMERA_ALONE,
+    "/v1/devices/{name}/keys": CAMERA,
+    "/v1/devices/{name}/keys/{key_pk}": CAMERA,
+    "/v1/devices/{name}/keys/{key_pk}/rotate": CAMERA,
+    "/v1/devices/{name}/reinstate": CAMERA,
+    "/v1/devices/{name}/resume": CAMERA,
+    "/v1/devices/{name}/retire": CAMERA,
+    "/v1/devices/{name}/schedules": CAMERA,
+    "/v1/devices/{name}/schedules/preview": CAMERA,
+    "/v1/devices/{name}/schedules/{schedule_pk}": CAMERA,
+    "/v1/devices/{name}/suspend": CAMERA,
+    "/v1/devices/{name}/trigger": CAMERA,
     "/v1/orgs/current/members/{pk}": Behind(  # the viewer leaves
         of_member, otherwise=dict.fromkeys(["DELETE member", "DELETE limited"], "403")
     ),
