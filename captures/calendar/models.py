@@ -27,7 +27,13 @@ class CalendarDay(Row, TenantModel):
     unscoped = models.Manager()
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["device", "day"], name="captures_calendarday_once")]
+        constraints = [
+            models.UniqueConstraint(fields=["device", "day"], name="captures_calendarday_once"),
+            models.CheckConstraint(
+                condition=models.Q(expected=models.F("received") + models.F("late") + models.F("missing")),
+                name="captures_calendarday_adds_up",
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.device_id} on {self.day}"

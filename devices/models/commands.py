@@ -40,7 +40,7 @@ class Command(Row, TenantModel):
     device = models.ForeignKey(Device, on_delete=models.CASCADE, related_name="commands", db_index=False)
     kind = models.CharField(max_length=20, choices=Kind, default=Kind.CAPTURE)
     trigger_id = models.CharField(max_length=100)
-    trigger_type = models.CharField(max_length=100, help_text="Why: “manual”, or the label of a schedule.")
+    trigger_type = models.CharField(max_length=100, help_text="Why: “manual”, “schedule”, or what was given.")
     parameters = models.JSONField(default=dict, blank=True)
     status = models.CharField(max_length=10, choices=CommandStatus, default=CommandStatus.QUEUED)
     reason = models.CharField(max_length=300, blank=True, help_text="Why it failed, as the camera told.")
@@ -60,6 +60,10 @@ class Command(Row, TenantModel):
             models.UniqueConstraint(fields=["device", "trigger_id"], name="devices_command_trigger_once"),
             models.CheckConstraint(
                 condition=Q(status__in=CommandStatus.values), name="devices_command_status_is_known"
+            ),
+            models.CheckConstraint(
+                condition=Q(status__in=OPEN, closed_at=None) | (~Q(status__in=OPEN) & Q(closed_at__isnull=False)),
+                name="devices_command_closed_has_its_moment",
             ),
         ]
         indexes = [

@@ -72,6 +72,11 @@ class ScheduleRule(Row, TenantModel):
                 condition=Q(cron="", interval_seconds__isnull=False) | (~Q(cron="") & Q(interval_seconds=None)),
                 name="devices_schedulerule_cron_or_interval",
             ),
+            models.CheckConstraint(
+                condition=Q(quiet_from=None, quiet_until=None)
+                | Q(quiet_from__isnull=False, quiet_until__isnull=False),
+                name="devices_schedulerule_quiet_hours_have_both_ends",
+            ),
             models.UniqueConstraint(
                 fields=["schedule"], condition=Q(valid_until=None), name="devices_schedulerule_one_holds"
             ),

@@ -54,6 +54,9 @@ class DeviceStatus(TenantModel):
 
     # Picture usable, as its newest judged picture was; None: none was judged yet.
     usable = models.BooleanField(null=True)
+    usable_seen_at = models.DateTimeField(
+        null=True, blank=True, help_text="When its newest judged picture was taken, as far as it was noted."
+    )
     usable_since = models.DateTimeField(null=True, blank=True)
     usable_reason = models.CharField(max_length=300, blank=True, default="", db_default="")
 
@@ -61,8 +64,11 @@ class DeviceStatus(TenantModel):
 
     class Meta:
         verbose_name_plural = "device statuses"
-        # Cameras that have not been heard of for a while.
-        indexes = [models.Index(fields=["last_seen_at"], name="devices_status_last_seen")]
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(delivery__in=Delivery.values), name="devices_devicestatus_delivery_is_known"
+            )
+        ]
 
     def __str__(self) -> str:
         return f"status of {self.device_id}"
