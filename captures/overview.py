@@ -1,17 +1,15 @@
 """The cameras at a glance: what each saw last and how it is. The page asks for it anew while it is looked at."""
 
-import hashlib
 import uuid
 from typing import Any, NamedTuple
 
 from django.http import HttpRequest, HttpResponseBase
 from django.shortcuts import get_object_or_404, render
 from django.utils import timezone
-from django.utils.cache import get_conditional_response, patch_cache_control
-from django.utils.http import quote_etag
 from django.views.decorators.http import require_safe
 
 from captures.access import captures_of
+from captures.fragments import fragment
 from captures.models import Capture
 from captures.services import newest_of_each
 from devices.access import devices_of
@@ -70,8 +68,4 @@ def cameras_context(request: MemberRequest) -> dict[str, Any]:
 def _fragment(request: HttpRequest, template: str, context: dict[str, Any]) -> HttpResponseBase:
     """The fragment under an entity tag of its text: rendering a few cameras costs less than what it shows."""
     page = render(request, template, context)
-    etag = quote_etag(hashlib.sha256(page.content).hexdigest())
-    answer = get_conditional_response(request, etag=etag) or page
-    answer["ETag"] = etag
-    patch_cache_control(answer, private=True, no_cache=True)
-    return answer
+    return fragment(request, shown=page.content, render=lambda: page)

@@ -1,6 +1,5 @@
 """Pages for people: the timeline, one picture, the cameras with what they saw, what is normal there."""
 
-import hashlib
 import uuid
 from typing import Any
 
@@ -10,13 +9,12 @@ from django.forms import model_to_dict
 from django.http import HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
-from django.utils.cache import get_conditional_response, patch_cache_control
-from django.utils.http import quote_etag
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from captures.access import captures_of
 from captures.evaluation.teaching import change_definition, label_capture, learn_again
 from captures.forms import DefinitionForm, LabelForm, TimelineFilter
+from captures.fragments import fragment
 from captures.hardware import note_hardware
 from captures.models import Capture
 from captures.overview import cameras_context, condition_context
@@ -48,14 +46,12 @@ def timeline(request: MemberRequest) -> HttpResponse:
 def timeline_live(request: MemberRequest) -> HttpResponseBase:
     """The newest pictures as a fragment, asked for every two seconds; 304 while nothing about them changed."""
     context = _timeline_context(request)
-    etag = _fingerprint(context["captures"])
-    answer = get_conditional_response(request, etag=etag)
-    if answer is None:
+
+    def draw() -> HttpResponse:
         context["has_cameras"] = _has_cameras(request, context)
-        answer = render(request, "captures/_timeline.html", context)
-        answer["ETag"] = etag
-    patch_cache_control(answer, private=True, no_cache=True)
-    return answer
+        return render(request, "captures/_timeline.html", context)
+
+    return fragment(request, shown=_shown(context["captures"]), render=draw)
 
 
 @require_safe
@@ -183,13 +179,13 @@ def _has_cameras(request: MemberRequest, context: dict[str, Any]) -> bool:
     return bool(context["captures"]) or devices_of(request.membership).exists()
 
 
-def _fingerprint(captures: list[Capture]) -> str:
-    """An entity tag of all that the timeline shows of them; the day is in it for the word "Today"."""
+def _shown(captures: list[Capture]) -> tuple[object, ...]:
+    """All that the timeline shows of them; the day is in it for the word "Today"."""
     shown = [
         (row.pk, row.evaluation_status, row.verdict, row.thumbnail_key, row.reason, row.device.name, _noted(row))
         for row in captures
     ]
-    return quote_etag(hashlib.sha256(repr((timezone.localdate(), shown)).encode()).hexdigest())
+    return timezone.localdate(), shown
 
 
 def _noted(row: Capture) -> list[uuid.UUID]:

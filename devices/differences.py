@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from django.utils import timezone
 from django.utils.formats import date_format
+from visant_camera.schedule import RULE_FIELDS
 
 WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 LONGEST = 100
@@ -16,8 +17,6 @@ TOPICS = {
     "max_width": "Largest width of its pictures",
     "quality": "Quality of its pictures",
 }
-# What makes two schedules different for a camera; the id is the same, the label is only a name.
-OF_SCHEDULE = ("cron", "interval_seconds", "time_zone", "weekdays", "quiet_from", "quiet_until", "jitter_seconds")
 
 
 class Difference(NamedTuple):
@@ -96,8 +95,9 @@ def _of_schedules(desired: list[dict[str, Any]], said: Any) -> Iterator[Differen
     entries = [one for one in said if isinstance(one, Mapping)] if isinstance(said, list) else []
     runs = {str(one.get("id")): one for one in entries}
     for wanted in desired:
+        # What makes two different for a camera: the id is the same, the label is only a name.
         one = runs.pop(wanted["id"], None)
-        if one is None or any(one.get(name) != wanted[name] for name in OF_SCHEDULE):
+        if one is None or any(one.get(name) != wanted[name] for name in RULE_FIELDS):
             yield _of_schedule(wanted["id"], wanted["label"], schedule_in_words(wanted), one)
     for pk, one in runs.items():
         yield _of_schedule(pk, _short(one.get("label")), "nothing", one)

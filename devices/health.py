@@ -13,10 +13,11 @@ from typing import Any
 
 from django.db.models import Prefetch
 from django.utils.timesince import timesince
+from visant_camera.rule_checks import RuleError, zone_named
 
 from devices.models import Delivery, Device, DeviceQuerySet, DeviceStatus, Schedule, ScheduleRule
-from devices.planning import moments_of
-from devices.services.configuration import settings_of
+from devices.planning import as_rule, moments_of
+from devices.services.configuration import settings_of, zone_of
 
 # Nobody is missed sooner than this, however often the camera is to report.
 SHORTEST_SILENCE = timedelta(minutes=5)
@@ -26,6 +27,8 @@ UNDER_WAY = timedelta(minutes=5)
 RECENT = timedelta(days=1)
 # The calendar looks every minute; what it found longer ago says nothing about now.
 CHECK_HOLDS = timedelta(minutes=10)
+# How long pictures may come without one being judged.
+JUDGED_WITHIN = timedelta(hours=1)
 CLOCK_BEARABLE = timedelta(seconds=60)
 # A clock that was not set starts in 1970; a camera may tell any number.
 LONGEST_SPAN = timedelta(days=100 * 365)
@@ -67,7 +70,7 @@ class Condition:
 
 def with_condition(devices: DeviceQuerySet) -> DeviceQuerySet:
     """``devices`` with all that :func:`condition_of` reads: two more queries, however many cameras."""
-    holding = ScheduleRule.unscoped.filter(valid_until=None)
+    holding = ScheduleRule.unscoped.holding()
     planned = Schedule.unscoped.kept().filter(enabled=True)
     return devices.select_related("status", "org").prefetch_related(
         Prefetch("schedules", planned.prefetch_related(Prefetch("rules", holding, "holding")), "planned")
@@ -124,7 +127,9 @@ def _reachable(device: Device, status: DeviceStatus, now: datetime) -> Truth:
         if now - seen <= longest:
             return good
         return Truth(
-            Light.BAD, seen, f"Not heard of for {_span(seen, now)}; it should report every {_words(longest / 2)}."
+            Light.BAD,
+            seen,
+            f"Not heard of for {_span(seen, now)}; it should report every {span_in_words(longest / 2)}.",
         )
     if (missed := _missed_twice(device, seen, now)) is not None:
         if not missed:
@@ -150,16 +155,20 @@ def _longest_silence(device: Device, status: DeviceStatus, seen: datetime) -> ti
 
 
 def _missed_twice(device: Device, seen: datetime, now: datetime) -> bool | None:
-    """Whether two pictures of one schedule were due since it was last heard of; None without schedules."""
-    rules = list(_rules(device))
-    if not rules:
+    """Whether two pictures of one schedule were due since it was last heard of; None where no schedule says."""
+    asked_for = [moments for rule in _rules(device) if (moments := _next_two(rule, seen))]
+    if not asked_for:
         return None
     late = now - UNDER_WAY
-    return any(_second(moments_of(rule, after=seen)) <= late for rule in rules)
+    return any(len(moments) == 2 and moments[1] <= late for moments in asked_for)
 
 
-def _second(moments: Iterator[datetime]) -> datetime:
-    return list(islice(moments, 2))[-1]
+def _next_two(rule: ScheduleRule, after: datetime) -> list[datetime]:
+    """Fewer of a rule that ends; none of one that cannot be followed any more, as its time zone is gone."""
+    try:
+        return list(islice(moments_of(rule, after=after), 2))
+    except RuleError:
+        return []
 
 
 def _rules(device: Device) -> Iterator[ScheduleRule]:
@@ -178,6 +187,8 @@ def _delivering(device: Device, status: DeviceStatus, now: datetime) -> Truth:
         return Truth(
             Light.UNKNOWN, checked, f"Whether its pictures come was not checked for {_span(checked, now)}."
         )
+    if (fault := _fault_of(device)) is not None:
+        return Truth(Light.UNKNOWN, None, f"Its schedules cannot be followed any more: {fault}")
     match status.delivery:
         case Delivery.ON_TIME:
             return Truth(Light.GOOD, since, "Pictures come as planned.")
@@ -186,6 +197,17 @@ def _delivering(device: Device, status: DeviceStatus, now: datetime) -> Truth:
         case Delivery.MISSING:
             return Truth(Light.BAD, since, f"Planned pictures are missing{_for(since, now)}.")
     return _unplanned(device, status, now)
+
+
+def _fault_of(device: Device) -> RuleError | None:
+    """Why nobody can tell what is planned, as when its time zone is gone from this computer; None if one can."""
+    try:
+        zone_named(zone_of(device))
+        for rule in _rules(device):
+            as_rule(rule)
+    except RuleError as error:
+        return error
+    return None
 
 
 def _unplanned(device: Device, status: DeviceStatus, now: datetime) -> Truth:
@@ -206,11 +228,19 @@ def _usable(status: DeviceStatus) -> Truth:
     since, reason = status.usable_since, status.usable_reason
     if status.usable is None:
         return Truth(Light.UNKNOWN, since, reason or "None of its pictures was judged yet.")
+    if _is_unjudged(status):
+        return Truth(Light.UNKNOWN, status.usable_seen_at, "Its newest pictures were not judged yet.")
     if status.usable:
         return Truth(Light.GOOD, since, "Its pictures can be judged.")
     return Truth(
         Light.BAD, since, f"Its pictures cannot be used: {reason}" if reason else "Its pictures cannot be used."
     )
+
+
+def _is_unjudged(status: DeviceStatus) -> bool:
+    """Whether pictures came later than the newest judged one: nobody judges any more, or is far behind."""
+    seen, came = status.usable_seen_at, status.last_received_at
+    return seen is not None and came is not None and came - seen > JUDGED_WITHIN
 
 
 # --- the clock
@@ -224,13 +254,13 @@ def _wrong_clock(status: DeviceStatus, now: datetime) -> str | None:
     wrong_by = min(abs(offset), LONGEST_SPAN.total_seconds())
     if not wrong_by > CLOCK_BEARABLE.total_seconds():  # neither is what is no number
         return None
-    return f"Its clock is {_words(timedelta(seconds=wrong_by))} {'ahead' if offset > 0 else 'behind'}."
+    return f"Its clock is {span_in_words(timedelta(seconds=wrong_by))} {'ahead' if offset > 0 else 'behind'}."
 
 
 # --- words
 
 
-def _words(span: timedelta) -> str:
+def span_in_words(span: timedelta) -> str:
     """Like “5 minutes”: the largest unit that fits."""
     seconds = int(span.total_seconds())
     for size, name in ((86_400, "day"), (3600, "hour"), (60, "minute"), (1, "second")):
@@ -243,7 +273,9 @@ def _words(span: timedelta) -> str:
 def _span(since: datetime, now: datetime) -> str:
     """Like “3 days” or “2 hours”; months and years on the calendar."""
     span = now - since
-    return _words(span) if span < timedelta(days=60) else timesince(since, now, depth=1).replace("\xa0", " ")
+    return (
+        span_in_words(span) if span < timedelta(days=60) else timesince(since, now, depth=1).replace("\xa0", " ")
+    )
 
 
 def _ago(moment: datetime, now: datetime) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from typing import Any
+from urllib.parse import urlsplit
 
 import qrcode
 import qrcode.image.svg
@@ -25,6 +26,13 @@ def labels_file(labels: Sequence[Label]) -> str:
     """Return the sheets as one HTML file that needs nothing else."""
     style = mark_safe(STYLESHEET.read_text())  # noqa: S308 - our own file
     return render_to_string("devices/labels_file.html", {**sheet_context(labels), "style": style})
+
+
+def why_labels_lead_nowhere() -> str:
+    """Return the sentence why cameras elsewhere cannot follow what is printed now, or ""."""
+    if urlsplit(settings.VISANT_URL).hostname not in ("localhost", "127.0.0.1", "::1"):
+        return ""
+    return f"These labels say {settings.VISANT_URL}, where only this machine finds Visant: set VISANT_URL first."
 
 
 def qr_svg(text: str) -> SafeString:

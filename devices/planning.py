@@ -5,9 +5,11 @@ from datetime import datetime, time, timedelta
 from functools import lru_cache
 from uuid import UUID
 
+from visant_camera.rule_checks import RuleError
 from visant_camera.schedule import Rule, jitter_of, runs
 
 from devices.models import ScheduleRule
+from devices.rules_in_words import in_words
 
 
 def moments_of(rule: ScheduleRule, *, after: datetime) -> Iterator[datetime]:
@@ -22,7 +24,16 @@ def delay_of(rule: ScheduleRule, *, device_id: UUID) -> timedelta:
     return jitter_of(as_rule(rule), str(device_id), str(rule.schedule_id))
 
 
+def words_of(rule: ScheduleRule) -> str:
+    """The rule in words, without a full stop; or why it cannot be followed any more."""
+    try:
+        return in_words(as_rule(rule))
+    except RuleError as error:
+        return f"Cannot be followed any more: {error} Choose another time zone for the camera"
+
+
 def as_rule(rule: ScheduleRule) -> Rule:
+    """Return the row as the rule that the camera computes with; ``RuleError`` when it is none any more."""
     days = tuple(rule.weekdays)
     quiet = (rule.quiet_from, rule.quiet_until)
     return _rule(rule.cron, rule.interval_seconds, rule.time_zone, days, *quiet, rule.jitter_seconds)

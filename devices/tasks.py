@@ -3,7 +3,7 @@
 import logging
 
 from devices.plans import warn_of_limits
-from devices.services import commands, firing, reminders, rotation
+from devices.services import commands, firing, reminders, rotation, schedules
 from orgs import scope
 
 logger = logging.getLogger(__name__)
@@ -45,5 +45,5 @@ def fire_schedules() -> None:
 def follow_time_zones() -> None:
     """Let schedules follow the time zones of organizations that have moved."""
     with scope.across_organizations("organizations move to other time zones"):
-        if moved := firing.follow_time_zones():
+        if moved := schedules.follow_time_zones():
             logger.info("Cameras whose schedules follow another time zone: %d.", moved)

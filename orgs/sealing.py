@@ -12,10 +12,12 @@ DEVICE_KEYS = "device keys"
 
 
 def encrypt(text: str, *, purpose: str) -> str:
+    """Return the text encrypted under the newest pepper, as read by :func:`decrypt` for the same ``purpose``."""
     return _keys(purpose).encrypt(text.encode()).decode()
 
 
 def decrypt(text: str, *, purpose: str) -> str:
+    """Return the text again. Raises ``InvalidToken`` for what no pepper there is made for this ``purpose``."""
     return _keys(purpose).decrypt(text.encode()).decode()
 
 

@@ -14,7 +14,7 @@ import resource
 import signal
 import socket
 import threading
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable
 from types import FrameType
 from typing import Any, cast
 
@@ -23,13 +23,22 @@ from django.conf import settings
 from django.utils.module_loading import import_string
 
 from orgs.holding import OFFER, Held, Offer
+from visant.bodies import (
+    SMALL_BYTES,
+    Body,
+    BodyCutOff,
+    BodyTooSlow,
+    Message,
+    Receive,
+    Room,
+    Scope,
+    is_awaited,
+    length_of,
+)
 from visant.wsgi import application as wsgi_application
 
 logger = logging.getLogger(__name__)
 
-Scope = MutableMapping[str, Any]
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
 # Who takes nothing for so long is gone.
@@ -39,9 +48,6 @@ SILENT_MILLISECONDS = 45_000
 TCP_USER_TIMEOUT = 18
 # Each open stream is an open file; more than these no process needs.
 OPEN_FILES = 65_536
-# A body of up to so many bytes is awaited before a thread is given to its request, so that slow clients keep none.
-AWAITED_BYTES = 8 * 1024 * 1024
-AWAITED_TOGETHER = 64 * 1024 * 1024
 
 
 class Answer:
@@ -66,11 +72,13 @@ class Answer:
 
 
 class Application:
+    """Django's WSGI application behind an ASGI server, which also holds the answers that go on (``Held``)."""
+
     def __init__(self) -> None:
         self._bridge = WSGIMiddleware(cast(Any, wsgi_application), workers=settings.VISANT_WEB_THREADS)
         self._held: set[Held] = set()
         self._ending = False
-        self._awaited = 0
+        self._room = Room()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -84,15 +92,12 @@ class Application:
         offer = scope[OFFER] = Offer()
         _clean(scope)
         answer = Answer(offer, send)
-        length = _length_to_await(scope)
-        if self._awaited + length > AWAITED_TOGETHER:
-            length = 0
-        self._awaited += length
+        body = Body(receive, self._room)
         try:
-            bridged = await _body_first(receive) if length else receive
-            await self._bridge(cast(Any, scope), cast(Any, bridged), cast(Any, answer.send))
+            if not is_awaited(scope) or await _is_there(body, scope, send):
+                await self._bridge(cast(Any, scope), cast(Any, body.receive), cast(Any, answer.send))
         finally:
-            self._awaited -= length
+            body.forget()
             if offer.held is not None and not answer.goes_on:
                 offer.held.close()
         if offer.held is not None and answer.goes_on:
@@ -153,6 +158,20 @@ class Application:
             held.close()
 
 
+async def _is_there(body: Body, scope: Scope, send: Send) -> bool:
+    """Await the body. False: it will not come, and nobody is to see the part of it that did."""
+    try:
+        await body.keep(small=length_of(scope) <= SMALL_BYTES)
+    except BodyCutOff:
+        return False
+    except BodyTooSlow:
+        headers = [(b"content-length", b"0"), (b"connection", b"close")]
+        await send({"type": "http.response.start", "status": 408, "headers": headers})
+        await send({"type": "http.response.body", "body": b""})
+        return False
+    return True
+
+
 def _notice_dead_line(receive: Receive) -> None:
     """Let the system give up on a line whose other end is silent: by itself it tries for a quarter of an hour.
 
@@ -177,36 +196,6 @@ def _clean(scope: Scope) -> None:
     """Take out what WSGI would mistake: there ``X_Forwarded_For`` has the same name as ``X-Forwarded-For``."""
     scope["headers"] = [(name, value) for name, value in scope["headers"] if b"_" not in name]
     scope["query_string"] = _NOT_ASCII.sub(lambda match: b"%%%02X" % match[0][0], scope["query_string"])
-
-
-def _length_to_await(scope: Scope) -> int:
-    """How long the body is, if it should be there before the request is answered; else 0."""
-    headers = dict(scope["headers"])
-    if b"expect" in headers:  # it is sent only when the application asks for it, after a look at who sends
-        return 0
-    text = headers.get(b"content-length", b"")
-    length = int(text) if text.isdigit() else 0
-    return length if length <= AWAITED_BYTES else 0
-
-
-async def _body_first(receive: Receive) -> Receive:
-    """Await the whole body; what is returned hands it out at once."""
-    parts: list[bytes] = []
-    messages: list[Message] = []
-    more = True
-    while more:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            messages.append(message)
-            break
-        parts.append(message.get("body", b""))
-        more = message.get("more_body", False)
-    messages.insert(0, {"type": "http.request", "body": b"".join(parts), "more_body": more})
-
-    async def receive_again() -> Message:
-        return messages.pop(0) if messages else await receive()
-
-    return receive_again
 
 
 def _allow_many_files() -> None:

@@ -9,7 +9,7 @@ from typing import Any
 from django.conf import settings
 from django.core.exceptions import PermissionDenied, RequestDataTooBig, SuspiciousOperation
 from django.db import InterfaceError, OperationalError
-from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse, UnreadablePostError
 from django.shortcuts import render
 from psycopg_pool import PoolTimeout
 from rest_framework import exceptions as drf
@@ -79,16 +79,23 @@ def problem_response(error: Exception, context: Mapping[str, Any] | None = None)
         return _of_domain_error(error)
     if isinstance(error, DATABASE_DOWN):
         return database_down(error)
+    if isinstance(error, drf.APIException):
+        return _of_drf_error(error)
+    return _of_django_error(error)
+
+
+def _of_django_error(error: Exception) -> HttpResponse | None:
     if isinstance(error, Http404):
         return problem(404, "not_found", "There is nothing here.", **NOT_THE_PICTURE)
     if isinstance(error, PermissionDenied):
         return problem(403, "not_allowed", str(error), **NOT_THE_PICTURE)
     if isinstance(error, RequestDataTooBig):
         return problem(413, "body_too_large", "That is more than this address takes.", **NOT_THE_PICTURE)
+    if isinstance(error, UnreadablePostError):
+        detail = "The rest of the body did not come; send it again."
+        return problem(400, "body_cut_off", detail, retryable=True, keep_local=True)
     if isinstance(error, SuspiciousOperation):
         return problem(400, "bad_request", str(error), **NOT_THE_PICTURE)
-    if isinstance(error, drf.APIException):
-        return _of_drf_error(error)
     return None
 
 
@@ -145,7 +152,7 @@ class RefusalMiddleware:
         return self.get_response(request)
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
-        if isinstance(error, (errors.DomainError, *DATABASE_DOWN)):
+        if isinstance(error, (errors.DomainError, UnreadablePostError, *DATABASE_DOWN)):
             return error_page(request, problem_response(error))
         return None
 

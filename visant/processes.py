@@ -66,7 +66,7 @@ def web_command(*, host: str = "", port: int = 0, processes: int = 0) -> list[st
         "--port": port or settings.PORT,
         "--workers": processes or settings.WEB_PROCESSES,
         "--loop": "uvloop",
-        "--http": "httptools",
+        "--http": "visant.heads:BoundedHeads",
         "--ws": "none",
         "--lifespan": "on",
         "--backlog": BACKLOG,

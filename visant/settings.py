@@ -90,6 +90,7 @@ try:
             "secret_account": "10/m",
             "claim_address": "60/m",  # codes of labels that claim nothing
             "claim_account": "10/m",  # by the person who types them, or the serial that shows them
+            "claim_unit": "20/h",  # keys that a unit asks for again, not having used the one before
             "trigger_device": "30/m",  # pictures that people ask a camera for
             "upload_key": "600/m",
             "upload_organization": "6000/m",

@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from visant_camera.schedule import Rule, RuleError, jitter_of, runs
+from visant_camera.rule_checks import RuleError
+from visant_camera.schedule import Rule, jitter_of, runs
 
 UTC = timezone.utc
 VIENNA, NEW_YORK, LORD_HOWE = "Europe/Vienna", "America/New_York", "Australia/Lord_Howe"

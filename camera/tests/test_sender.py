@@ -169,7 +169,7 @@ def test_back_off_doubles_up_to_its_limit_with_full_jitter() -> None:
         backoff = Backoff()
         rounds.append([backoff.next() for _ in range(9)])
     highest = [max(waits) for waits in zip(*rounds)]
-    assert highest == pytest.approx([1, 2, 4, 8, 16, 32, 60, 60, 60], rel=0.1)
+    assert highest == pytest.approx([1, 2, 4, 8, 16, 30, 30, 30, 30], rel=0.1)
     assert min(waits[-1] for waits in rounds) < 6
 
 

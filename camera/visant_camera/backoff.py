@@ -12,7 +12,7 @@ class Backoff:
     fleet of cameras from coming back all in the same second.
     """
 
-    def __init__(self, *, first: float = 1.0, longest: float = 60.0) -> None:
+    def __init__(self, *, first: float = 1.0, longest: float = 30.0) -> None:
         self._first = first
         self._longest = longest
         self._failures = 0

@@ -42,6 +42,7 @@ def read_label(given: str) -> Label:
 
 
 def parse_label(text: str) -> Label:
+    """Read the text of a label's QR code. Raises ``OptionError`` when it is none, or of a newer kind."""
     try:
         label = json.loads(text)
     except (ValueError, RecursionError):

@@ -62,6 +62,7 @@ def key_of(response: requests.Response) -> str:
 
 
 def read_body(response: requests.Response) -> bytes:
+    """The body of an answer; of one longer than 256 KB only the beginning, within one chunk (16 KB) of that."""
     body = bytearray()
     for chunk in response.iter_content(16 * 1024):
         body += chunk

@@ -48,7 +48,7 @@ class Listener(threading.Thread):
         reconfigured: Callable[[], None],
         changed: Callable[[], None] = lambda: None,
         silence: tuple[float, float] = (FIRST_SILENCE, SILENCE),
-        backoff: Callable[[], Backoff] = lambda: Backoff(first=5.0, longest=60.0),
+        backoff: Callable[[], Backoff] = lambda: Backoff(first=5.0),
     ) -> None:
         """``wished`` and ``refused`` take commands; ``reconfigured`` hears of another configuration, ``changed``
         that ``up`` is another."""

@@ -8,14 +8,13 @@ from datetime import datetime, timedelta, timezone
 from typing import Callable, Optional
 
 from visant_camera.configuration import Configuration, Schedule
-from visant_camera.schedule import jitter_of, runs
+from visant_camera.schedule import LATE, jitter_of, runs, trigger_id_of
 from visant_camera.wishes import Wish
 
 log = logging.getLogger(__name__)
 
 GRACE = timedelta(seconds=10)  # how long a listening camera waits for the command of a run that is due
 ALWAYS = datetime.min.replace(tzinfo=timezone.utc)
-LATE = timedelta(seconds=60)  # a run that was missed by more is not made up for: no burst after an outage
 
 
 class Plan:
@@ -72,8 +71,3 @@ class Plan:
         delay = jitter_of(schedule.rule, self._device_id(), schedule.id) + (GRACE if listening else timedelta())
         for nominal in runs(schedule.rule, max(now - delay - LATE, min(since, now))):
             yield nominal, nominal + delay
-
-
-def trigger_id_of(schedule_id: str, nominal: datetime) -> str:
-    """The name of a run, the same here and on the server."""
-    return f"schedule-{schedule_id}-{int(nominal.timestamp())}"

@@ -29,31 +29,27 @@ from __future__ import annotations
 import hashlib
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import date, datetime, time, timedelta, timezone
 from functools import lru_cache
 from itertools import count, islice, takewhile
 from typing import Any, Optional
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo
 
-from cronsim import CronSim, CronSimError
+from cronsim import CronSim
 
-SHORTEST_INTERVAL, LONGEST_INTERVAL = 60, 31 * 24 * 60 * 60
-LONGEST_JITTER = 60 * 60
-LONGEST_CRON = 100
+from visant_camera.rule_checks import RuleError, check_fields, time_of_day, zone_named
+
+# What the pictures and commands of schedules are called: their kind, and how the names of their runs begin.
+SCHEDULE = "schedule"
+OF_SCHEDULES = f"{SCHEDULE}-"
+# A run that was missed by more is not made up for: no burst after an outage, of a camera or of the server.
+LATE = timedelta(seconds=60)
 # Then a rule has come round: 29 February on a given weekday takes at most 40 years, over the year 2100.
 HORIZON = timedelta(days=41 * 366)
 
 DAY = 24 * 60 * 60
 A_MONDAY = date(2001, 1, 1)
-
-
-class RuleError(ValueError):
-    """A rule that cannot be followed. The sentence is for people; ``field`` is what of the rule it is about."""
-
-    def __init__(self, sentence: str, *, field: str = "") -> None:
-        super().__init__(sentence)
-        self.field = field
 
 
 @dataclass(frozen=True)
@@ -69,7 +65,9 @@ class Rule:
     jitter_seconds: int = 0
 
     def __post_init__(self) -> None:
-        _check(self)
+        check_fields(self)
+        if not _ever_runs(self):
+            raise RuleError("With these days and quiet hours it would never run.")
 
     @classmethod
     def from_dict(cls, entry: Mapping[str, Any]) -> Rule:
@@ -82,10 +80,29 @@ class Rule:
             interval_seconds=entry.get("interval_seconds"),
             time_zone=entry.get("time_zone") or "UTC",
             weekdays=tuple(days),
-            quiet_from=_time_of_day(entry, "quiet_from"),
-            quiet_until=_time_of_day(entry, "quiet_until"),
+            quiet_from=time_of_day(entry, "quiet_from"),
+            quiet_until=time_of_day(entry, "quiet_until"),
             jitter_seconds=entry.get("jitter_seconds") or 0,
         )
+
+    def to_dict(self) -> dict[str, Any]:
+        """As it stands in a configuration, and as JSON has it: what ``from_dict`` reads."""
+        return as_told(self)
+
+
+RULE_FIELDS = tuple(field.name for field in fields(Rule))
+
+
+def as_told(rule: Any) -> dict[str, Any]:
+    """As :meth:`Rule.to_dict`, of whatever has the fields of a rule, unchecked: as the server keeps it, say."""
+    told = {name: getattr(rule, name) for name in RULE_FIELDS}
+    quiet = {name: told[name] and f"{told[name]:%H:%M}" for name in ("quiet_from", "quiet_until")}
+    return {**told, **quiet, "cron": rule.cron or None, "weekdays": list(rule.weekdays)}
+
+
+def trigger_id_of(schedule_id: object, due_at: datetime) -> str:
+    """The name of a run, by its nominal moment: the same for the server and each camera."""
+    return f"{OF_SCHEDULES}{schedule_id}-{int(due_at.timestamp())}"
 
 
 def runs(rule: Rule, after: datetime) -> Iterator[datetime]:
@@ -96,7 +113,7 @@ def runs(rule: Rule, after: datetime) -> Iterator[datetime]:
     if after.tzinfo is None:
         raise ValueError("The moment needs a time zone.")
     last = after.astimezone(timezone.utc)
-    zone = _zone(rule.time_zone)
+    zone = zone_named(rule.time_zone)
     # From the day before: clocks that are put back at midnight make it come twice.
     for day in _days(rule, last.astimezone(zone).date() - timedelta(days=1)):
         for moment in _moments(rule, zone, day, last):
@@ -156,6 +173,14 @@ def _is_quiet(rule: Rule, seconds: int) -> bool:
         return False
     start, end = _seconds(rule.quiet_from), _seconds(rule.quiet_until)
     return start <= seconds < end if start < end else seconds >= start or seconds < end
+
+
+@lru_cache(maxsize=1024)
+def _ever_runs(rule: Rule) -> bool:
+    days = _days(rule, A_MONDAY)
+    if rule.cron is not None and not _loud_times(rule, _times(rule, A_MONDAY)):
+        return False  # its times are the same each day: no need to look through them all
+    return any(_loud_times(rule, _times(rule, day)) for day in days)
 
 
 # From the local clock to moments
@@ -242,84 +267,3 @@ def _offset(zone: ZoneInfo, local: datetime) -> timedelta:
 
 def _seconds(moment: time) -> int:
     return moment.hour * 3600 + moment.minute * 60 + moment.second
-
-
-# What is no rule
-
-
-def _check(rule: Rule) -> None:
-    if (rule.cron is None) == (rule.interval_seconds is None):
-        raise RuleError("A schedule has either a cron expression or an interval.")
-    _zone(rule.time_zone)
-    _check_weekdays(rule)
-    _check_quiet_hours(rule)
-    _whole(rule.jitter_seconds, 0, LONGEST_JITTER, "The jitter is 0 to 3600 seconds.", "jitter_seconds")
-    if rule.cron is not None:
-        _check_cron(rule.cron)
-    else:
-        sentence = "The interval is at least a minute and at most 31 days."
-        _whole(rule.interval_seconds, SHORTEST_INTERVAL, LONGEST_INTERVAL, sentence, "interval_seconds")
-    if not _ever_runs(rule):
-        raise RuleError("With these days and quiet hours it would never run.")
-
-
-@lru_cache(maxsize=256)
-def _zone(name: object) -> ZoneInfo:
-    try:
-        return ZoneInfo(name if isinstance(name, str) else "")
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise RuleError(f"There is no time zone {name!r}.", field="time_zone") from None
-
-
-def _check_weekdays(rule: Rule) -> None:
-    days = rule.weekdays
-    known = all(isinstance(day, int) and not isinstance(day, bool) and 0 <= day <= 6 for day in days)
-    if not known or len(set(days)) != len(days):
-        raise RuleError("The weekdays are numbers, 0 for Monday to 6 for Sunday, each once.", field="weekdays")
-
-
-def _check_quiet_hours(rule: Rule) -> None:
-    if (rule.quiet_from is None) != (rule.quiet_until is None):
-        missing = "quiet_from" if rule.quiet_from is None else "quiet_until"
-        raise RuleError("Quiet hours need a beginning and an end.", field=missing)
-    for name, value in (("quiet_from", rule.quiet_from), ("quiet_until", rule.quiet_until)):
-        if value is not None and (value.second or value.microsecond or value.tzinfo):
-            raise RuleError("Quiet hours begin and end at whole minutes, like 22:00.", field=name)
-    if rule.quiet_from is not None and rule.quiet_from == rule.quiet_until:
-        raise RuleError("Quiet hours must not end when they begin.", field="quiet_until")
-
-
-def _check_cron(cron: str) -> None:
-    if not isinstance(cron, str) or len(cron) > LONGEST_CRON:
-        raise RuleError(f"A cron expression has at most {LONGEST_CRON} characters.", field="cron")
-    if len(cron.split()) != 5:
-        sentence = "A cron expression has five fields: minute, hour, day of the month, month, day of the week."
-        raise RuleError(sentence, field="cron")
-    try:
-        CronSim(cron, datetime.combine(A_MONDAY, time()))
-    except CronSimError as error:
-        what = str(error).replace("Bad ", "").replace("-", " ")
-        raise RuleError(f"The cron expression is wrong in its {what}.", field="cron") from None
-
-
-def _whole(value: object, least: int, most: int, sentence: str, field: str) -> None:
-    if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
-        raise RuleError(sentence, field=field)
-
-
-@lru_cache(maxsize=1024)
-def _ever_runs(rule: Rule) -> bool:
-    days = _days(rule, A_MONDAY)
-    if rule.cron is not None and not _loud_times(rule, _times(rule, A_MONDAY)):
-        return False  # its times are the same each day: no need to look through them all
-    return any(_loud_times(rule, _times(rule, day)) for day in days)
-
-
-def _time_of_day(entry: Mapping[str, Any], name: str) -> Optional[time]:
-    value = entry.get(name)
-    if value is None or value == "":
-        return None
-    try:
-        return value if isinstance(value, time) else time.fromisoformat(value)
-    except (ValueError, TypeError):
-        raise RuleError("A time of day is written like 22:00.", field=name) from None

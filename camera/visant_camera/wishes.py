@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Optional
 
 from visant_camera.records import RECORD_ID
-
-SCHEDULE = "schedule"
+from visant_camera.schedule import SCHEDULE
 
 
 class BadCommand(Exception):

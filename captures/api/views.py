@@ -18,17 +18,13 @@ from captures.api.parsers import (
 )
 from captures.api.serializers import CaptureFilter, CaptureIn, CaptureOut, ReceiptOut, StatusOut
 from captures.api.throttles import UploadThrottle
-from captures.calendar.rejections import is_pictures_fault, note_rejection
+from captures.intake import note_refusal, take_in_picture
 from captures.models import Capture, CaptureQuerySet
-from captures.services import store_capture
 from captures.serving import image_response, thumbnail_response
 from devices.api.authentication import refuse_other_device
 from devices.api.views import DeviceOrMemberAPIView, get_device
 from devices.models import Device, DeviceKey
-from devices.services.commands import close_command
-from devices.services.keys import why_over_quota
 from orgs.errors import DomainError, NotThere
-from orgs.metering import count_picture
 
 # Made once: a serializer copies its fields whenever it is made, which costs more than all it does for a picture.
 INCOMING = CaptureIn()
@@ -51,29 +47,10 @@ class CaptureList(DeviceOrMemberAPIView, ListAPIView[Capture]):
 
     @description.upload
     def post(self, request: Request) -> Response:
-        device = cast(Device, self.device)
-        # What it says of the picture, as far as it was read, for the note when the picture is refused.
-        fields: dict[str, Any] = {}
-        try:
-            return self._take_in(request, device, fields)
-        except DomainError as refusal:
-            if is_pictures_fault(refusal):
-                note_rejection(device=device, refusal=refusal, fields={**fields_beside_body(request), **fields})
-            raise
-
-    def _take_in(self, request: Request, device: Device, fields: dict[str, Any]) -> Response:
-        refuse_unknown_length(request)
-        body: dict[str, Any] = dict(request.data)
-        data = body.pop("image", b"")
-        fields |= INCOMING.run_validation(body)
+        data, fields = _read(request)
         if named := fields.pop("device_id", None):
-            refuse_other_device(device, named)
-        key = cast(DeviceKey, request.auth)
-        capture, created = store_capture(device=device, data=data, not_judged=why_over_quota(key), **fields)
-        if created:
-            count_picture(key, size=capture.byte_size)
-        if trigger_id := fields.get("trigger_id"):
-            close_command(device_id=device.pk, trigger_id=trigger_id)
+            refuse_other_device(cast(Device, self.device), named)
+        capture, created = take_in_picture(key=cast(DeviceKey, request.auth), data=data, **fields)
         return Response(RECEIPT.to_representation(capture), status=201 if created else 200)
 
     @description.listing
@@ -139,6 +116,18 @@ class CaptureThumbnail(CaptureAPIView):
 def reach_of(view: DeviceOrMemberAPIView) -> CaptureQuerySet:
     """The pictures the caller may see: a camera its own, a member those of the organization within the limits."""
     return captures_of(view.membership) if view.device is None else view.device.captures.all()
+
+
+def _read(request: Request) -> tuple[bytes, dict[str, Any]]:
+    """Return the picture and what the camera says of it. What is refused before that could be read is noted."""
+    try:
+        refuse_unknown_length(request)
+        body: dict[str, Any] = dict(request.data)
+    except DomainError as refusal:
+        note_refusal(device=cast(Device, request.user), refusal=refusal, said=fields_beside_body(request))
+        raise
+    data = body.pop("image", b"")
+    return data, INCOMING.run_validation(body)
 
 
 def _uuid(text: str) -> uuid.UUID | None:

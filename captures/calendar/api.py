@@ -7,7 +7,7 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from captures.calendar.days import zone_of
+from captures.calendar.days import clock_of
 from captures.calendar.reading import parse_day, read_day, read_days
 from captures.calendar.serializers import CalendarFilter, CalendarOut, DayReportOut
 from devices.api.views import get_device
@@ -18,19 +18,20 @@ class Calendar(MemberAPIView):
     """The days that were counted, the earliest first."""
 
     @extend_schema(
+        operation_id="devices_calendar_list",
         summary="Show a camera's days: expected and received pictures",
         parameters=[CalendarFilter],
         responses=CalendarOut,
     )
     def get(self, request: Request, name: str) -> Response:
         device, now = get_device(self, name), timezone.now()
-        today = now.astimezone(zone_of(device)).date()
+        today = now.astimezone(clock_of(device)).date()
         wanted = CalendarFilter(data=request.query_params, context={"today": today})
         wanted.is_valid(raise_exception=True)
         days: dict[str, Any] = wanted.validated_data
         answer = {
             "device_id": device.pk,
-            "time_zone": str(zone_of(device)),
+            "time_zone": str(clock_of(device)),
             "days": read_days(self.membership, device, now=now, **days),
         }
         return Response(CalendarOut(answer).data)

@@ -7,13 +7,16 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 
+from visant_camera.rule_checks import LONGEST_JITTER, zone_named
+
 from captures.calendar.matching import Answer, Match, Matching, Sight, match_runs
 from captures.calendar.models import CalendarDay, Rejection
-from captures.calendar.runs import LONGEST_DELAY, LONGEST_LATENESS, planned_runs
+from captures.calendar.runs import LONGEST_LATENESS, planned_runs
 from devices.models import Device, ScheduleRule
+from devices.services.configuration import zone_of
 
 # Around a day there are runs that pictures of the day answer, and pictures that answer runs of the day.
-MARGIN = LONGEST_DELAY + LONGEST_LATENESS
+MARGIN = timedelta(seconds=LONGEST_JITTER) + LONGEST_LATENESS
 
 
 @dataclass(frozen=True)
@@ -48,9 +51,9 @@ class DayReport:
     rejections: list[Rejection] = field(default_factory=list)
 
 
-def zone_of(device: Device) -> zoneinfo.ZoneInfo:
-    """The camera's clock: its own time zone, else its organization's."""
-    return zoneinfo.ZoneInfo(device.time_zone or device.org.time_zone)
+def clock_of(device: Device) -> zoneinfo.ZoneInfo:
+    """The camera's clock. Raises ``RuleError`` where this computer does not know its time zone any more."""
+    return zone_named(zone_of(device))
 
 
 def bounds_of(day: date, zone: zoneinfo.ZoneInfo) -> tuple[datetime, datetime]:
@@ -66,7 +69,7 @@ def report_day(
 
     ``found`` reaches MARGIN beyond the day on both sides.
     """
-    start, end = bounds_of(day, zone_of(device))
+    start, end = bounds_of(day, clock_of(device))
     matching = _match(device, found, start, end, now)
     first = max(start, since) if since else start
     matches = [match for match in matching.matches if start <= match.run.nominal < end and match.run.due >= first]

@@ -4,16 +4,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from captures.calendar.matching import UNDER_WAY, Answer, Match, Sight, match_runs
-from captures.calendar.runs import Run, planned_runs
+from captures.calendar.matching import GRACE, Answer, Match, Sight, match_runs
+from captures.calendar.runs import Run, latest_runs
 from devices.models import Delivery, Device, ScheduleRule
 
 # How far back the last planned picture is looked for: rare ones only after the usual ones.
 LOOKS_BACK = (timedelta(minutes=15), timedelta(days=1), timedelta(days=8), timedelta(days=35), timedelta(days=400))
+# Of many runs the last ones tell: how long a rule holds, and what another asked for before, costs nothing.
+MOST_RUNS = 30
 
 
 @dataclass(frozen=True)
 class Standing:
+    """How a camera delivers, and when the run was due that it shows since; None while nothing is planned."""
+
     delivery: Delivery
     since: datetime | None
 
@@ -21,7 +25,8 @@ class Standing:
 def last_runs(device: Device, rules: Sequence[ScheduleRule], *, now: datetime) -> list[Run]:
     """The camera's latest runs: among them, as far as there were any, two that must be answered by now."""
     for span in LOOKS_BACK:
-        runs = [run for run in planned_runs(device, rules, since=now - span, until=now) if run.due <= now]
+        latest = latest_runs(device, rules, since=now - span, until=now, most=MOST_RUNS)
+        runs = [run for run in latest if run.due <= now]
         if sum(_must_be_there(run, now) for run in runs) >= 2:
             return runs
     return runs
@@ -29,7 +34,7 @@ def last_runs(device: Device, rules: Sequence[ScheduleRule], *, now: datetime) -
 
 def changes_by_time(runs: Sequence[Run], *, since: datetime, now: datetime) -> bool:
     """Whether the standing by ``runs`` may have changed after ``since`` although no picture came."""
-    turns = (moment for run in runs for moment in (run.late_from + UNDER_WAY, _lost_from(run)))
+    turns = (moment for run in runs for moment in (run.late_from + GRACE, _lost_from(run)))
     return any(since < moment <= now for moment in turns)
 
 
@@ -62,9 +67,9 @@ def _delivery(told: Sequence[Match], now: datetime) -> Delivery:
 
 
 def _must_be_there(run: Run, now: datetime) -> bool:
-    return run.late_from + UNDER_WAY <= now
+    return run.late_from + GRACE <= now
 
 
 def _lost_from(run: Run) -> datetime:
     """When an overdue picture counts as missing: it had three times the time it should take."""
-    return run.due + 3 * (run.late_from - run.due) + UNDER_WAY
+    return run.due + 3 * (run.late_from - run.due) + GRACE

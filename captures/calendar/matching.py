@@ -7,13 +7,14 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
 
-from captures.calendar.runs import Run
+from visant_camera.schedule import OF_SCHEDULES
 
-# How long a picture that was taken in time may be under way before it counts as overdue.
-UNDER_WAY = timedelta(minutes=1)
-# What a picture says that was taken for a run of a schedule, and one that a person asked for.
-OF_A_SCHEDULE = "schedule-"
-BY_HAND = "manual"
+from captures.calendar.runs import Run
+from devices.services.commands import BY_HAND
+
+# How long a picture that was taken in time may be under way before it counts as overdue. Short, as one that
+# comes later mends it; health waits longer before it says that a camera is gone.
+GRACE = timedelta(minutes=1)
 
 
 class Answer(StrEnum):
@@ -37,11 +38,13 @@ class Sight:
     @property
     def says_what_for(self) -> bool:
         """Whether it was taken for one thing and answers nothing else."""
-        return self.trigger_id.startswith(OF_A_SCHEDULE) or self.trigger_label == BY_HAND
+        return self.trigger_id.startswith(OF_SCHEDULES) or self.trigger_label == BY_HAND
 
 
 @dataclass(frozen=True, slots=True)
 class Match:
+    """A run and what became of it; ``sight`` is the picture that answers it, None while there is none."""
+
     run: Run
     answer: Answer
     sight: Sight | None = None
@@ -94,4 +97,4 @@ def _first_free(
 def _answer(run: Run, sight: Sight | None, now: datetime) -> Answer:
     if sight is not None:
         return Answer.RECEIVED if sight.captured_at < run.late_from else Answer.LATE
-    return Answer.DUE if now < run.late_from + UNDER_WAY else Answer.MISSING
+    return Answer.DUE if now < run.late_from + GRACE else Answer.MISSING

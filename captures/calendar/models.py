@@ -4,6 +4,9 @@ from django.db import models
 
 from orgs.tenancy import Row, TenantModel
 
+# What is counted of a day, as people read it.
+COUNTS = ("expected", "received", "late", "missing", "rejected", "unplanned")
+
 
 class CalendarDay(Row, TenantModel):
     """One day of one camera, on the clock of the camera: how many pictures its schedules asked for, and what came.

@@ -6,15 +6,15 @@ from datetime import date, datetime, timedelta
 from typing import NamedTuple
 
 from captures.access import captures_of
-from captures.calendar.days import MARGIN, DayReport, bounds_of, report_day, zone_of
+from captures.calendar.days import MARGIN, DayReport, bounds_of, clock_of, report_day
 from captures.calendar.found import find, rules_of
-from captures.calendar.models import CalendarDay
+from captures.calendar.models import COUNTS, CalendarDay
 from devices.models import Device
 from orgs.errors import NotThere
 from orgs.export import Echo, harmless
 from orgs.models import Membership
 
-COLUMNS = ("day", "expected", "received", "late", "missing", "rejected", "unplanned")
+COLUMNS = ("day", *COUNTS)
 MOST_DAYS = 366
 # No camera took a picture before, and the calendar of the computer ends somewhere, too.
 FIRST_DAY = date(1970, 1, 2)
@@ -34,7 +34,7 @@ class Reach(NamedTuple):
 
 def reach_of(membership: Membership, device: Device, *, now: datetime) -> Reach:
     """The last day is tomorrow: a camera's clock may be ahead."""
-    zone, since = zone_of(device), membership.history_from
+    zone, since = clock_of(device), membership.history_from
     first = FIRST_DAY if since is None else max(FIRST_DAY, since.astimezone(zone).date())
     return Reach(first, now.astimezone(zone).date() + timedelta(days=1), since)
 
@@ -50,7 +50,7 @@ def read_days(
     reach = reach_of(membership, device, now=now)
     first, last = max(first, reach.first), min(last, reach.last)
     rows = {row.day: row for row in device.calendar_days.filter(day__gte=first, day__lte=last)}
-    fresh = {now.astimezone(zone_of(device)).date()}
+    fresh = {now.astimezone(clock_of(device)).date()}
     if reach.since is not None and reach.first in rows:
         fresh.add(reach.first)
     for day in fresh:
@@ -64,7 +64,7 @@ def read_day(membership: Membership, device: Device, day: date, *, now: datetime
     reach = reach_of(membership, device, now=now)
     if not reach.first <= day <= reach.last:
         raise DayNotThere("There is no such day in this calendar.")
-    start, end = bounds_of(day, zone_of(device))
+    start, end = bounds_of(day, clock_of(device))
     found = find(
         [device.pk],
         captures_of(membership, device),

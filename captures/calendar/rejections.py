@@ -21,6 +21,7 @@ logger = logging.getLogger(__name__)
 # A camera that keeps sending what is refused, under ever new names, fills no table.
 MOST_A_DAY = 100
 KEPT = timedelta(days=90)
+DELETED_AT_ONCE = 1000
 OLDEST = timedelta(days=366)
 LONGEST_DETAIL = 300
 LONGEST_NAME = 200
@@ -76,8 +77,12 @@ def prune_rejections(*, now: datetime | None = None) -> int:
     """Forget what was last refused 90 days ago; return how many. Safe to run often and at once."""
     now = now or timezone.now()
     with scope.across_organizations("forgets old refusals of all organizations"):
-        count, _ = Rejection.unscoped.filter(last_at__lt=now - KEPT).delete()
-    return count
+        old = Rejection.unscoped.filter(last_at__lt=now - KEPT)
+        pruned = 0
+        # In parts, so that no other write waits for all of it.
+        while some := list(old.values_list("pk", flat=True)[:DELETED_AT_ONCE]):
+            pruned += Rejection.unscoped.filter(pk__in=some).delete()[0]
+    return pruned
 
 
 def _has_enough(device: Device, now: datetime) -> bool:

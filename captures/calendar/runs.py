@@ -3,8 +3,11 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from itertools import pairwise
+from itertools import islice, pairwise
 from uuid import UUID
+
+from visant_camera.rule_checks import LONGEST_JITTER, RuleError
+from visant_camera.schedule import trigger_id_of
 
 from devices.models import Device, ScheduleRule
 from devices.planning import delay_of, moments_of
@@ -15,8 +18,8 @@ EARLY = timedelta(seconds=30)
 LONGEST_TOLERANCE = timedelta(minutes=5)
 # After this a picture that does not say what it was taken for is no late one any more.
 LONGEST_LATENESS = timedelta(hours=1)
-# No rule puts its runs off by more.
-LONGEST_DELAY = timedelta(hours=1)
+# Going back through the runs of a rule, so many are computed in a row.
+AT_ONCE = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +39,7 @@ class Run:
     @property
     def trigger_id(self) -> str:
         """What a picture says that was taken for it."""
-        return f"schedule-{self.schedule_id}-{int(self.nominal.timestamp())}"
+        return trigger_id_of(self.schedule_id, self.nominal)
 
     @property
     def early_from(self) -> datetime:
@@ -49,16 +52,48 @@ def planned_runs(device: Device, rules: Iterable[ScheduleRule], *, since: dateti
     ``rules`` come with their schedules, in any order. While the camera is suspended or retired nothing is planned;
     what is kept of that is only since when it is so now, so a suspension that is over leaves missing pictures.
     """
-    out = min(filter(None, (device.suspended_at, device.retired_at)), default=None)
-    if out is not None:
-        until = min(until, out)
-    found = [run for rule in rules for run in _runs_of(device, rule, since, until)]
-    return sorted(found, key=lambda run: (run.due, run.schedule_id))
+    until = _in_service_until(device, until)
+    return _in_order(run for rule in rules for run in _runs_of(device, rule, since, until))
+
+
+def latest_runs(
+    device: Device, rules: Iterable[ScheduleRule], *, since: datetime, until: datetime, most: int
+) -> list[Run]:
+    """The last ``most`` of :func:`planned_runs`, without computing those before: a few hundred at most."""
+    until = _in_service_until(device, until)
+    found: list[Run] = []
+    for rule in sorted(rules, key=lambda rule: ends_of(rule) or until, reverse=True):
+        last = min(ends_of(rule) or until, until) + timedelta(seconds=LONGEST_JITTER)
+        if len(found) == most and last <= found[0].due:
+            break  # this rule, and all that ended earlier, asked for nothing later
+        first = max(since, rule.valid_from)
+        found = _in_order([*found, *_latest_of(device, rule, first, until, most)])[-most:]
+    return found
 
 
 def ends_of(rule: ScheduleRule) -> datetime | None:
     """When the rule stopped, also by its schedule being removed; None for one that holds."""
     return min(filter(None, (rule.valid_until, rule.schedule.removed_at)), default=None)
+
+
+def _in_service_until(device: Device, until: datetime) -> datetime:
+    return min(filter(None, (device.suspended_at, device.retired_at, until)))
+
+
+def _in_order(runs: Iterable[Run]) -> list[Run]:
+    return sorted(runs, key=lambda run: (run.due, run.schedule_id))
+
+
+def _latest_of(device: Device, rule: ScheduleRule, since: datetime, until: datetime, most: int) -> list[Run]:
+    """About the last ``most`` runs of the rule: where there are many, in halves, the later one first."""
+    until = min(ends_of(rule) or until, until)
+    runs = list(islice(_runs_of(device, rule, since, until), AT_ONCE + 1))
+    if len(runs) <= AT_ONCE:
+        return runs
+    middle = since + (until - since) / 2
+    later = _latest_of(device, rule, middle, until, most)
+    left = most - len(later)
+    return later if left <= 0 else _latest_of(device, rule, since, middle, left) + later
 
 
 def _runs_of(device: Device, rule: ScheduleRule, since: datetime, until: datetime) -> Iterator[Run]:
@@ -68,9 +103,12 @@ def _runs_of(device: Device, rule: ScheduleRule, since: datetime, until: datetim
     start, end = max(since, rule.valid_from), until if ended is None else min(until, ended)
     if start >= end:
         return
-    delay = delay_of(rule, device_id=device.pk)
     before = start - timedelta(microseconds=1)  # so that one at ``start`` itself is among them
-    for nominal, following in pairwise(moments_of(rule, after=before)):
+    try:
+        delay, moments = delay_of(rule, device_id=device.pk), moments_of(rule, after=before)
+    except RuleError:
+        return  # its time zone is not known any more, say: nobody can tell what it asks for
+    for nominal, following in pairwise(moments):
         if nominal >= end:
             return
         gap = following - nominal

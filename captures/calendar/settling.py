@@ -4,6 +4,7 @@ A turn takes the cameras that were not looked at the longest, and what came in s
 do no harm: days are written whole, and what one of them overlooks the next turn finds.
 """
 
+import logging
 import uuid
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
@@ -14,18 +15,22 @@ from operator import or_
 
 from django.db.models import F, Q
 from django.utils import timezone
+from visant_camera.rule_checks import RuleError
 
-from captures.calendar.days import MARGIN, bounds_of, report_day, zone_of
+from captures.calendar.days import MARGIN, bounds_of, clock_of, report_day
 from captures.calendar.delivery import changes_by_time, last_runs, standing_of
 from captures.calendar.found import RulesOfEach, find, rules_of, sights_of
 from captures.calendar.matching import Sight
-from captures.calendar.models import CalendarDay
+from captures.calendar.models import COUNTS, CalendarDay
 from captures.calendar.news import News, news_since
 from captures.calendar.runs import Run, ends_of
 from captures.models import Capture
 from devices.models import Delivery, Device, ScheduleRule
+from devices.planning import as_rule
 from devices.services.conditions import Delivered, note_deliveries
 from orgs import scope
+
+logger = logging.getLogger(__name__)
 
 # What was looked at more lately is left to whoever did.
 AT_MOST_EVERY = timedelta(seconds=20)
@@ -75,13 +80,31 @@ def _watermark(device: Device, now: datetime) -> datetime:
 def _settle_batch(devices: Sequence[Device], news: dict[uuid.UUID, News], now: datetime) -> int:
     """Settle what changed for these cameras, then note that they were looked at."""
     rules = rules_of(device.pk for device in devices)
+    left_out = [device for device in devices if not _can_be_followed(device, rules.get(device.pk, ()))]
+    devices = [device for device in devices if device not in left_out]
     changed = {device.pk: set(_changed_days(device, news.get(device.pk), rules, now)) for device in devices}
     open_days = _unsettled(devices, rules, now)
     taken, days = _up_to(DAYS_A_BATCH, devices, {pk: changed[pk] | open_days[pk] for pk in changed})
     _settle_days(days, rules, now)
-    found = list(_deliveries(taken, news, rules, now))
-    note_deliveries(found=found, checked=[device.pk for device in taken], at=now)
+    found = [*_deliveries(taken, news, rules, now), *(_nobody_knows(device, news) for device in left_out)]
+    note_deliveries(found=found, checked=[device.pk for device in (*taken, *left_out)], at=now)
     return len(days)
+
+
+def _can_be_followed(device: Device, rules: Iterable[ScheduleRule]) -> bool:
+    """Whether this computer knows the camera's clock and those of the rules that hold; what it does not is logged.
+
+    Such a camera must not stop the calendar of the others. Its light says what is wrong (``devices/health.py``).
+    """
+    try:
+        clock_of(device)
+        for rule in _holding(rules):
+            if rule.valid_until is None:
+                as_rule(rule)
+    except RuleError as error:
+        logger.warning("The calendar of the camera %s stands still: %s", device.pk, error)
+        return False
+    return True
 
 
 def _up_to(
@@ -105,7 +128,7 @@ def _changed_days(device: Device, news: News | None, rules: RulesOfEach, now: da
     """The days of which pictures came. Of a camera with schedules the present one is settled by its pace."""
     if news is None:
         return
-    zone = zone_of(device)
+    zone = clock_of(device)
     today = now.astimezone(zone).date()
     for day in news.days(zone):
         if day != today or not rules.get(device.pk):
@@ -130,7 +153,7 @@ def _planned_days(device: Device, rules: Sequence[ScheduleRule], now: datetime) 
     """The last days, the present one included, on which one of the rules held."""
     if not rules:
         return []
-    zone = zone_of(device)
+    zone = clock_of(device)
     today = now.astimezone(zone).date()
     days = (today - timedelta(days=back) for back in range(LONGEST_LOOK.days + 1))
     return [day for day in days if any(_held_on(rule, *bounds_of(day, zone)) for rule in rules)]
@@ -144,7 +167,7 @@ def _held_on(rule: ScheduleRule, start: datetime, end: datetime) -> bool:
 def _is_due(settled_at: datetime | None, device: Device, day: date, now: datetime) -> bool:
     if settled_at is None:
         return True
-    decided = bounds_of(day, zone_of(device))[1] + MARGIN
+    decided = bounds_of(day, clock_of(device))[1] + MARGIN
     return settled_at < decided and (now >= decided or settled_at <= now - PACE)
 
 
@@ -157,7 +180,7 @@ def _settle_days(days: Sequence[Day], rules: RulesOfEach, now: datetime) -> None
     for device, day in days:
         by_day[day].append(device)
     for day, devices in sorted(by_day.items()):
-        bounds = [bounds_of(day, zone_of(device)) for device in devices]
+        bounds = [bounds_of(day, clock_of(device)) for device in devices]
         since, until = min(start for start, _ in bounds) - MARGIN, max(end for _, end in bounds) + MARGIN
         captures = Capture.unscoped.all()
         found = find([device.pk for device in devices], captures, rules=rules, since=since, until=until)
@@ -165,9 +188,9 @@ def _settle_days(days: Sequence[Day], rules: RulesOfEach, now: datetime) -> None
 
 
 def _write(rows: list[CalendarDay]) -> None:
-    counts = ["expected", "received", "late", "missing", "rejected", "unplanned", "settled_at"]
+    written = [*COUNTS, "settled_at"]
     CalendarDay.unscoped.bulk_create(
-        rows, update_conflicts=True, unique_fields=["device", "day"], update_fields=counts
+        rows, update_conflicts=True, unique_fields=["device", "day"], update_fields=written
     )
 
 
@@ -218,6 +241,15 @@ def _sights_around(planned: Sequence[_Planned]) -> dict[uuid.UUID, list[Sight]]:
     return sights_of(Capture.unscoped.filter(reduce(or_, asked))) if asked else {}
 
 
+def _nobody_knows(device: Device, news: dict[uuid.UUID, News]) -> Delivered:
+    return Delivered(device.pk, Delivery.UNPLANNED, None, _received_at(device, news))
+
+
+def _received_at(device: Device, news: dict[uuid.UUID, News]) -> datetime | None:
+    came = [device.status.last_received_at, news[device.pk].received_at if device.pk in news else None]
+    return max(filter(None, came), default=None)
+
+
 def _delivered(
     device: Device,
     runs: list[Run] | None,
@@ -236,8 +268,7 @@ def _delivered(
         if _is_well(standing.delivery) != _is_well(delivery) or since is None:
             since = standing.since
         delivery = standing.delivery
-    came = [status.last_received_at, news[device.pk].received_at if device.pk in news else None]
-    received_at = max(filter(None, came), default=None)
+    received_at = _received_at(device, news)
     if (delivery, since, received_at) == (status.delivery, status.delivery_since, status.last_received_at):
         return None
     return Delivered(device.pk, delivery, since, received_at)

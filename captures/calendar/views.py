@@ -12,8 +12,10 @@ from django.utils.text import slugify
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from captures.calendar.days import DayReport, zone_of
+from captures.calendar.days import DayReport, clock_of
 from captures.calendar.forms import DownloadFilter
+from captures.calendar.matching import Answer
+from captures.calendar.models import COUNTS
 from captures.calendar.reading import (
     FIRST_DAY,
     DayNotThere,
@@ -29,6 +31,8 @@ from orgs.access import MemberRequest, requires
 from orgs.models import Role
 
 UNPLANNED_SHOWN = 100
+# A day that has just begun is not a list of what is not due yet.
+UPCOMING_SHOWN = 3
 
 
 @require_safe
@@ -48,7 +52,7 @@ def day(request: MemberRequest, pk: uuid.UUID, day: str) -> HttpResponse:
     context = {
         "device": device,
         "day": shown,
-        "zone": str(zone_of(device)),
+        "zone": str(clock_of(device)),
         "earlier": shown - timedelta(days=1) if shown > reach.first else None,
         "later": shown + timedelta(days=1) if shown < reach.last - timedelta(days=1) else None,
         **_report_context(report),
@@ -62,7 +66,7 @@ def day(request: MemberRequest, pk: uuid.UUID, day: str) -> HttpResponse:
 def download(request: MemberRequest, pk: uuid.UUID) -> HttpResponseBase:
     """The days of the calendar as a spreadsheet."""
     device, now = _device_or_404(request, pk), timezone.now()
-    form = DownloadFilter(request.GET, today=now.astimezone(zone_of(device)).date())
+    form = DownloadFilter(request.GET, today=now.astimezone(clock_of(device)).date())
     if not form.is_valid():
         context = _month_context(request, device) | {"form": form}
         return render(request, "captures/calendar.html", context, status=400)
@@ -81,7 +85,7 @@ def _device_or_404(request: MemberRequest, pk: uuid.UUID) -> Device:
 def _month_context(request: MemberRequest, device: Device) -> dict[str, Any]:
     """The days of the month in weeks, Monday first; None where a week reaches beyond it."""
     now = timezone.now()
-    today = now.astimezone(zone_of(device)).date()
+    today = now.astimezone(clock_of(device)).date()
     first = _asked_month(request.GET.get("month", ""), today)
     length = calendar.monthrange(first.year, first.month)[1]
     last = first.replace(day=length)
@@ -96,21 +100,18 @@ def _month_context(request: MemberRequest, device: Device) -> dict[str, Any]:
         ],
         "today": today,
         "reach": reach,
-        "zone": str(zone_of(device)),
-        "sums": {name: sum(getattr(row, name) for row in rows.values()) for name in _COUNTS},
+        "zone": str(clock_of(device)),
+        "sums": {name: sum(getattr(row, name) for row in rows.values()) for name in COUNTS},
         "earlier": first - timedelta(days=1) if first > max(reach.first, _begins(device)) else None,
         "later": last + timedelta(days=1) if last < today else None,
         "form": DownloadFilter({"from": str(first), "to": str(min(last, max(first, today)))}, today=today),
     }
 
 
-_COUNTS = ("expected", "received", "late", "missing", "rejected", "unplanned")
-
-
 def _begins(device: Device) -> date:
     """The first day that was counted of the camera, else the one it was added on."""
     row = device.calendar_days.order_by("day").first()
-    return row.day if row else device.created_at.astimezone(zone_of(device)).date()
+    return row.day if row else device.created_at.astimezone(clock_of(device)).date()
 
 
 def _asked_month(text: str, today: date) -> date:
@@ -125,9 +126,12 @@ def _asked_month(text: str, today: date) -> date:
 
 def _report_context(report: DayReport) -> dict[str, Any]:
     in_a_run = {line.rejection.pk for line in report.lines if line.rejection and line.state == "rejected"}
+    upcoming = [line for line in report.lines if line.state == Answer.DUE]
+    folded = {id(line) for line in upcoming[UPCOMING_SHOWN:]}
     return {
         "counts": report.counts,
-        "lines": report.lines,
+        "lines": [line for line in report.lines if id(line) not in folded],
+        "upcoming_left": len(folded),
         "unplanned": report.unplanned[:UNPLANNED_SHOWN],
         "unplanned_left": max(0, len(report.unplanned) - UNPLANNED_SHOWN),
         "rejections": [row for row in report.rejections if row.pk not in in_a_run],

@@ -25,5 +25,6 @@ def note_seen(capture: Capture, *, status: EvaluationStatus, usable: bool | None
         usable=usable,
         reason=reason,
         at=capture.captured_at,
+        came_at=capture.received_at,
         unless=Exists(newer.exclude(evaluation_status__in=UNSETTLED)),
     )

@@ -77,7 +77,7 @@ def change_definition(
     if len(text) > LONGEST_TEXT:
         raise InvalidDefinition(f"The text has {len(text)} characters; at most {LONGEST_TEXT} are allowed.")
     # Lock the camera, so that two editors get two versions one after the other.
-    Device.unscoped.select_for_update().get(pk=device.pk)
+    Device.unscoped.select_for_update(no_key=True).get(pk=device.pk)
     newest = device.definitions.order_by("-version").first()
     definition = Definition(
         text=text,
@@ -92,7 +92,7 @@ def change_definition(
 def learn_again(*, device: Device, acting_user: User) -> Definition:
     """Forget the camera's references: what it sees from now on is what it learns."""
     # Lock the camera, so that what somebody else saves at this moment is not taken back.
-    Device.unscoped.select_for_update().get(pk=device.pk)
+    Device.unscoped.select_for_update(no_key=True).get(pk=device.pk)
     newest = device.definitions.order_by("-version").first()
     active = device.definitions.filter(active=True).first()
     definition = Definition(

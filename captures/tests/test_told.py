@@ -147,9 +147,22 @@ def test_a_picture_before_the_memberships_history_is_not_shown(camera):
     user = make_member(device.org)
     ask(camera)
     hand_in(camera, "asked")
-    Membership.unscoped.filter(user=user).update(history_from=timezone.now() + timedelta(hours=1))
+    since = timezone.now() - timedelta(minutes=30)
+    Membership.unscoped.filter(user=user).update(history_from=since)
+    Capture.unscoped.update(captured_at=since - timedelta(hours=1))
     words, _ = live(logged_in(user), camera)
     assert words.startswith("Done The camera says it is done.")
+
+
+def test_what_was_asked_before_the_memberships_history_is_not_shown(owner, camera):
+    device, _ = camera
+    user = make_member(device.org)
+    ask(camera)
+    Membership.unscoped.filter(user=user).update(history_from=timezone.now())
+    page = f"/cameras/{device.pk}"
+    assert live(logged_in(user), camera) == ("", False)
+    assert "Lately told" not in logged_in(user).get(page).text
+    assert "Lately told" in owner.get(page).text
 
 
 def test_a_picture_of_another_camera_is_none_of_this_one(owner, camera):

@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from captures.access import captures_of
 from captures.models import Capture
+from devices.access import commands_of
 from devices.models import OPEN, Command, CommandStatus, Device
 from orgs.models import Membership
 
@@ -58,13 +59,15 @@ class Told:
 
 def newest_by_hand(membership: Membership, device: Device) -> Told | None:
     """The last thing a person asked the camera for, unless that is over for long."""
-    lately = device.commands.filter(schedule=None, due_at=None, created_at__gt=timezone.now() - SHOWN)
+    lately = commands_of(membership, device).filter(
+        schedule=None, due_at=None, created_at__gt=timezone.now() - SHOWN
+    )
     return next(iter(_with_pictures(membership, device, lately.newest_first()[:1])), None)
 
 
 def told_lately(membership: Membership, device: Device) -> list[Told]:
     """What the camera was told last, newest first. Two queries."""
-    return _with_pictures(membership, device, device.commands.newest_first()[:LATELY])
+    return _with_pictures(membership, device, commands_of(membership, device).newest_first()[:LATELY])
 
 
 def _with_pictures(membership: Membership, device: Device, commands: Iterable[Command]) -> list[Told]:

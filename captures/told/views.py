@@ -1,15 +1,13 @@
 """How far it is with the picture that somebody asked a camera for."""
 
-import hashlib
 import uuid
 from typing import Any
 
 from django.http import HttpResponseBase
 from django.shortcuts import get_object_or_404, render
-from django.utils.cache import get_conditional_response, patch_cache_control
-from django.utils.http import quote_etag
 from django.views.decorators.http import require_safe
 
+from captures.fragments import fragment
 from captures.told.pictures import Told, newest_by_hand, told_lately
 from devices.access import devices_of
 from devices.models import Device
@@ -23,13 +21,10 @@ def told_live(request: MemberRequest, pk: uuid.UUID) -> HttpResponseBase:
     """The same as on the camera's page as a fragment, asked for while it is not settled; 304 while unchanged."""
     device = get_object_or_404(devices_of(request.membership).select_related("status"), pk=pk)
     told = newest_by_hand(request.membership, device)
-    etag = _fingerprint(device, told)
-    answer = get_conditional_response(request, etag=etag)
-    if answer is None:
-        answer = render(request, "captures/_told.html", {"device": device, "told": told})
-        answer["ETag"] = etag
-    patch_cache_control(answer, private=True, no_cache=True)
-    return answer
+    context = {"device": device, "told": told}
+    return fragment(
+        request, shown=_shown(device, told), render=lambda: render(request, "captures/_told.html", context)
+    )
 
 
 def told_context(request: MemberRequest, device: Device) -> dict[str, Any]:
@@ -41,9 +36,9 @@ def told_context(request: MemberRequest, device: Device) -> dict[str, Any]:
     }
 
 
-def _fingerprint(device: Device, told: Told | None) -> str:
+def _shown(device: Device, told: Told | None) -> tuple[object, ...]:
     shown: tuple[object, ...] = (device.name, device.status.listened_at is None)
     if told is not None:
         shown += (told.command.pk, told.sentence, told.is_settled)
         shown += (told.picture.pk, told.picture.thumbnail_key, told.picture.verdict) if told.picture else ()
-    return quote_etag(hashlib.sha256(repr(shown).encode()).hexdigest())
+    return shown

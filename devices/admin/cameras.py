@@ -1,4 +1,4 @@
-"""Cameras and keys are added by ``devices/services.py`` (``manage.py add_device``), never here: a camera counts
+"""Cameras and keys are added by ``devices/services/`` (``manage.py add_device``), never here: a camera counts
 towards its organization's limit, and a key's text exists only at the moment it is made."""
 
 from typing import cast
@@ -91,10 +91,31 @@ class DeviceKeyUsageAdmin(ArchiveAdmin):
 
 @admin.register(DeviceStatus)
 class DeviceStatusAdmin(ReadOnlyAdmin):
-    list_display = ("device", "org", "last_seen_at", "last_seen_from", "version")
-    list_filter = ("last_seen_at",)
+    list_display = ("device", "org", "last_seen_at", "last_seen_from", "delivery", "usable", "version")
+    list_filter = ("last_seen_at", "delivery", "usable")
     list_select_related = ("device", "org")
     search_fields = ("device__name", "device__id", "org__slug", "version")
     search_help_text = "Name or id of the camera, slug of the organization, version"
     ordering = ("-pk",)
-    fields = ("device", "org", "last_seen_at", "last_seen_from", "version", "reported_configuration")
+    fields = (
+        "device",
+        "org",
+        "last_seen_at",
+        "last_seen_from",
+        "seen_since",
+        "listened_at",
+        "version",
+        "heartbeat_at",
+        "health",
+        "reported_version",
+        "reported_at",
+        "reported_configuration",
+        "delivery",
+        "delivery_since",
+        "delivery_checked_at",
+        "last_received_at",
+        "usable",
+        "usable_since",
+        "usable_seen_at",
+        "usable_reason",
+    )

@@ -1,11 +1,11 @@
 """Schedules and their rules, read-only: each change of a rule ends one and makes another."""
 
 from django.contrib import admin
+from visant_camera.schedule import RULE_FIELDS
 
 from devices.models import Schedule, ScheduleRule
 from orgs.readonly import ReadOnlyAdmin
 
-RULE = ("cron", "interval_seconds", "time_zone", "weekdays", "quiet_from", "quiet_until", "jitter_seconds")
 HELD = ("valid_from", "valid_until")
 
 
@@ -13,7 +13,7 @@ class RuleInline(admin.TabularInline):
     """All rules it ever had, the newest first."""
 
     model = ScheduleRule
-    fields = readonly_fields = (*RULE, *HELD)
+    fields = readonly_fields = (*RULE_FIELDS, *HELD)
     ordering = ("-pk",)
     extra = 0
     can_delete = False
@@ -39,10 +39,10 @@ class ScheduleAdmin(ReadOnlyAdmin):
 
 @admin.register(ScheduleRule)
 class ScheduleRuleAdmin(ReadOnlyAdmin):
-    list_display = ("schedule", "org", *RULE, *HELD)
+    list_display = ("schedule", "org", *RULE_FIELDS, *HELD)
     list_filter = (("valid_until", admin.EmptyFieldListFilter), "valid_from")
     list_select_related = ("schedule", "org")
     search_fields = ("schedule__label", "schedule__id", "schedule__device__id", "cron", "org__slug")
     search_help_text = "Label or id of the schedule, id of its camera, cron expression, slug of the organization"
     ordering = ("-pk",)
-    fields = ("id", "org", "schedule", *RULE, *HELD)
+    fields = ("id", "org", "schedule", *RULE_FIELDS, *HELD)

@@ -13,7 +13,7 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
 from django.utils.cache import add_never_cache_headers
 
-from devices.labels import sheet_context
+from devices.labels import sheet_context, why_labels_lead_nowhere
 from devices.models import Installation, Unit
 from devices.services.labels import Label
 from devices.services.units import (
@@ -43,13 +43,13 @@ class UnitsForm(ServiceForm):
 class UnitAdmin(CappedAdmin):
     """Units belong to no organization, so what is done to them stands in the admin's own log."""
 
-    list_display = ("serial", "model", "version", "state", "code_expires_at", "code_revoked_at", "created_at")
+    list_display = ("serial", "model", "state", "code_expires_at", "code_revoked_at", "created_at")
     list_filter = ("state", "code_expires_at", ("code_revoked_at", admin.EmptyFieldListFilter))
     search_fields = ("serial", "model")
     search_help_text = "Serial or model"
     ordering = ("-pk",)
     # Not the digest nor its pepper: nobody needs to see what only a machine compares.
-    fields = ("id", *list_display)
+    fields = ("id", *list_display, "reported_model", "version")
     readonly_fields = fields
     actions = ("renew", "revoke", "retire")
     change_list_template = "admin/devices/unit/change_list.html"
@@ -90,6 +90,8 @@ class UnitAdmin(CappedAdmin):
                     self.log_addition(request, label.unit, "Made.")
                 return self._label_page(request, labels)
         context = {**self.admin_site.each_context(request), "opts": self.opts, "title": "Make units", "form": form}
+        if warning := why_labels_lead_nowhere():
+            messages.warning(request, warning)
         return TemplateResponse(request, "admin/devices/unit/make.html", context, status=form.status)
 
     @admin.action(

@@ -6,8 +6,7 @@ from rest_framework.response import Response
 
 from devices.api.serializers import ClaimIn, DeviceOut, HandedOutOut, UnclaimedOut, UnitClaimIn
 from devices.api.views import get_device
-from devices.models import Device
-from devices.services.claims import ASK_AGAIN_SECONDS, claim_camera, hand_out_key, replace_hardware
+from devices.services.claims import ASK_AGAIN_SECONDS, claim_unit, hand_out_key
 from devices.services.labels import Claim, read_label
 from orgs.api.parsers import JSONParser
 from orgs.api.serializers.base import received
@@ -16,7 +15,10 @@ from orgs.models import Role
 
 
 class ClaimDevice(MemberAPIView):
-    """``POST``: take the unit of a label for a new camera (``name``) or as new hardware of one (``device_id``)."""
+    """``POST``: take the unit of a label for a new camera (``name``) or as new hardware of one (``device_id``).
+
+    A personal token may: the key goes to the unit, not to the caller.
+    """
 
     parser_classes = [JSONParser]
     smallest_role = Role.ADMIN
@@ -24,20 +26,20 @@ class ClaimDevice(MemberAPIView):
     @extend_schema(request=ClaimIn, responses={201: DeviceOut})
     def post(self, request: Request) -> Response:
         sent = received(ClaimIn, request)
-        device = self._claimed(self._claim_of(sent), sent)
+        given = get_device(self, str(sent["device_id"])) if "device_id" in sent else None
+        device = claim_unit(
+            org=self.org,
+            claim=self._claim_of(sent),
+            name=sent.get("name", ""),
+            device=given,
+            acting_user=self.person,
+        )
         return Response(DeviceOut(get_device(self, str(device.pk))).data, status=201)
 
     def _claim_of(self, sent: dict[str, str]) -> Claim:
         if "qr" in sent:
             return read_label(sent["qr"])
         return Claim(read_label(sent["code"]).code, sent.get("serial", ""))
-
-    def _claimed(self, claim: Claim, sent: dict[str, str]) -> Device:
-        if "name" in sent:
-            return claim_camera(org=self.org, claim=claim, name=sent["name"], acting_user=self.person)
-        device = get_device(self, str(sent["device_id"]))
-        replace_hardware(device=device, claim=claim, acting_user=self.person)
-        return device
 
 
 class ClaimUnit(AnyoneAPIView):

@@ -10,14 +10,14 @@ from rest_framework.request import Request
 
 from devices.api.authentication import refuse_other_device
 from devices.api.views import DeviceAPIView
-from devices.models import DeviceKey
+from devices.models import CommandStatus, DeviceKey
 from devices.services.commands import take_commands
-from devices.services.listening import note_version
+from devices.services.sightings import note_listening, note_version
 from devices.streams import CommandPoll, CommandStream, answer_of, hub, opening
 from orgs.holding import can_hold, hold
 
 LONGEST_WAIT_SECONDS = 60
-# A server that cannot hold an answer gives an empty one at once; so soon it is worth asking again.
+# For answers that come at once and tell nothing new: so soon it is worth asking again.
 ASK_AGAIN_SECONDS = 5
 
 
@@ -53,6 +53,7 @@ class CommandList(DeviceAPIView):
     """``GET /v1/devices/{id}/commands``: what the camera is told, from now on."""
 
     @extend_schema(
+        operation_id="devices_commands_listen",
         summary="Listen to commands",
         parameters=[ListenIn],
         responses={(200, "text/event-stream"): STREAM, (200, "application/json"): POLL},
@@ -77,6 +78,7 @@ class CommandList(DeviceAPIView):
             hold(self.request, listening)
             body = opening(configuration_version)
         else:
+            note_listening(device_id=self.device.pk)
             body = opening(configuration_version, take_commands(device_id=self.device.pk, again=True))
         # The servers in front must pass events on as they come (nginx).
         return HttpResponse(body, content_type="text/event-stream", headers={"X-Accel-Buffering": "no"})
@@ -85,8 +87,10 @@ class CommandList(DeviceAPIView):
         response = HttpResponse(content_type="application/json")
         commands = take_commands(device_id=self.device.pk, again=True)
         if commands or not seconds or not can_hold(self.request):
+            note_listening(device_id=self.device.pk)
             response.content = answer_of(commands)
-            if not commands and seconds:
+            # An open command would be told again and again to who does not close it.
+            if (seconds or commands) and all(command.status == CommandStatus.SENT for command in commands):
                 response["Retry-After"] = str(ASK_AGAIN_SECONDS)
             return response
         listening = CommandPoll(self.key, seconds)

@@ -16,7 +16,12 @@ from rest_framework.response import Response
 from devices.api.authentication import refuse_other_device
 from devices.api.views import DeviceOrMemberAPIView, get_device
 from devices.models import Device, DeviceKey
-from devices.services.configuration import desired_configuration, differences_of, report_configuration
+from devices.services.configuration import (
+    desired_configuration,
+    differences_of,
+    is_in_sync,
+    report_configuration,
+)
 from devices.services.configuring import configure_device
 from devices.services.rotation import Waiting, deliver, waiting_for
 from orgs.api.parsers import JSONParser
@@ -141,7 +146,7 @@ def _both(device: Device) -> dict[str, Any]:
         "reported_version": status.reported_version,
         "reported_at": status.reported_at,
         "configured_at": device.configured_at,
-        "in_sync": says is not None and not differences,
+        "in_sync": is_in_sync(status, differences),
         "differences": [{**one._asdict(), "sentence": one.sentence} for one in differences],
     }
     return dict(BothOut(both).data)

@@ -8,6 +8,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from devices.access import commands_of
 from devices.api.authentication import refuse_other_device
 from devices.api.views import DeviceAPIView, get_device
 from devices.models import Command, CommandStatus
@@ -95,7 +96,8 @@ class Trigger(MemberAPIView):
 class CommandDetail(MemberAPIView):
     @extend_schema(summary="Show how far a command is", responses=CommandRowOut)
     def get(self, request: Request, name: str, trigger_id: str) -> Response:
-        command = find_command(device=get_device(self, name), trigger_id=trigger_id)
+        commands = commands_of(self.membership, get_device(self, name))
+        command = find_command(commands=commands, trigger_id=trigger_id)
         return Response(CommandRowOut(command).data)
 
 

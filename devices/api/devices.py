@@ -25,11 +25,13 @@ from orgs.models import Role
 class DeviceList(MemberAPIView, ListAPIView[Device]):
     """``GET``: the cameras the caller may see, newest first. ``POST`` adds one; its key is in the answer, once.
 
-    A camera with a label is claimed instead: ``POST /v1/devices/claim``.
+    A camera with a label is claimed instead: ``POST /v1/devices/claim``. A personal token adds none: the key it
+    would be given outlives it.
     """
 
     parser_classes = [JSONParser]
     smallest_roles = {"POST": Role.ADMIN}
+    login_methods = ("POST",)
     serializer_class = DeviceOut
     results_key = "devices"
     keyset_field = "created_at"

@@ -1,6 +1,5 @@
 """``/v1/devices/{id}/schedules``: when a camera takes pictures by itself."""
 
-import dataclasses
 import uuid
 from typing import Any
 
@@ -8,13 +7,15 @@ from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
-from visant_camera.schedule import Rule
+from visant_camera.rule_checks import LONGEST_CRON, LONGEST_JITTER
+from visant_camera.schedule import as_told
 
 from devices.api.views import get_device
 from devices.models import Schedule
-from devices.planning import as_rule
+from devices.planning import words_of
 from devices.rules_in_words import in_words
 from devices.services.schedules import (
+    LONGEST_LABEL,
     add_schedule,
     change_schedule,
     get_schedule,
@@ -32,7 +33,7 @@ from orgs.models import Role
 class RuleIn(In):
     """Either ``cron`` or ``interval_seconds``. Quiet hours begin at ``quiet_from``, which is quiet."""
 
-    cron = serializers.CharField(max_length=100, required=False, allow_null=True)
+    cron = serializers.CharField(max_length=LONGEST_CRON, required=False, allow_null=True)
     interval_seconds = serializers.IntegerField(required=False, allow_null=True)
     weekdays = serializers.ListField(
         child=serializers.IntegerField(min_value=0, max_value=6),
@@ -42,16 +43,16 @@ class RuleIn(In):
     )
     quiet_from = serializers.TimeField(required=False, allow_null=True, input_formats=["%H:%M"], format="%H:%M")
     quiet_until = serializers.TimeField(required=False, allow_null=True, input_formats=["%H:%M"], format="%H:%M")
-    jitter_seconds = serializers.IntegerField(required=False, min_value=0, max_value=3600)
+    jitter_seconds = serializers.IntegerField(required=False, min_value=0, max_value=LONGEST_JITTER)
 
 
 class NewScheduleIn(RuleIn):
-    label = serializers.CharField(max_length=100)  # type: ignore[assignment]
+    label = serializers.CharField(max_length=LONGEST_LABEL)  # type: ignore[assignment]
     enabled = serializers.BooleanField(required=False)
 
 
 class ScheduleIn(RuleIn):
-    label = serializers.CharField(max_length=100, required=False)  # type: ignore[assignment]
+    label = serializers.CharField(max_length=LONGEST_LABEL, required=False)  # type: ignore[assignment]
     enabled = serializers.BooleanField(required=False)
 
 
@@ -83,18 +84,13 @@ class SchedulesOut(serializers.Serializer[Any]):
     schedules = ScheduleOut(many=True)
 
 
-def shown_rule(rule: Rule) -> dict[str, Any]:
-    fields = {field.name: getattr(rule, field.name) for field in dataclasses.fields(rule)}
-    return {**fields, "in_words": in_words(rule), "next_runs": next_runs(rule)}
-
-
 def shown(schedule: Schedule) -> dict[str, Any]:
     """What :class:`ScheduleOut` has of a schedule, which comes with its rules."""
-    rule = shown_rule(as_rule(newest_rule(schedule)))
-    if not schedule.enabled:
-        rule["next_runs"] = []
+    rule = newest_rule(schedule)
+    shown_rule = {**as_told(rule), "in_words": words_of(rule)}
+    shown_rule["next_runs"] = next_runs(rule) if schedule.enabled else []
     own = ("id", "label", "enabled", "next_run_at", "last_run_at")
-    return {**rule, **{name: getattr(schedule, name) for name in own}}
+    return {**shown_rule, **{name: getattr(schedule, name) for name in own}}
 
 
 class ScheduleList(MemberAPIView):
@@ -103,7 +99,7 @@ class ScheduleList(MemberAPIView):
     parser_classes = [JSONParser]
     smallest_roles = {"POST": Role.ADMIN}
 
-    @extend_schema(responses=SchedulesOut)
+    @extend_schema(operation_id="devices_schedules_list", responses=SchedulesOut)
     def get(self, request: Request, name: str) -> Response:
         kept = get_device(self, name).schedules.kept().order_by("pk").prefetch_related("rules")
         return Response(SchedulesOut({"schedules": [shown(schedule) for schedule in kept]}).data)
@@ -149,4 +145,5 @@ class SchedulePreview(MemberAPIView):
     @extend_schema(request=RuleIn, responses=RuleOut)
     def post(self, request: Request, name: str) -> Response:
         rule = make_rule(device=get_device(self, name), **received(RuleIn, request))
-        return Response(RuleOut(shown_rule(rule)).data)
+        answer = {**rule.to_dict(), "in_words": in_words(rule), "next_runs": next_runs(rule)}
+        return Response(RuleOut(answer).data)

@@ -5,9 +5,10 @@ from datetime import time
 from typing import Any
 
 from django import forms
-from visant_camera.schedule import LONGEST_CRON, LONGEST_JITTER, Rule
+from visant_camera.rule_checks import LONGEST_CRON, LONGEST_JITTER
+from visant_camera.schedule import Rule
 
-from devices.models import Device
+from devices.models import Device, ScheduleRule
 from devices.services.schedules import LONGEST_LABEL, InvalidSchedule, RuleFields, make_rule
 from orgs.forms import ServiceForm
 
@@ -93,7 +94,7 @@ class ScheduleForm(ServiceForm):
         help_text="So that many cameras do not all call at once. Each camera has its own delay, always the same.",
     )
 
-    def __init__(self, data: Any, *, device: Device, rule: Rule | None = None, label: str = "") -> None:
+    def __init__(self, data: Any, *, device: Device, rule: ScheduleRule | None = None, label: str = "") -> None:
         self.device = device
         super().__init__(data, initial={"label": label, **(_initial(rule) if rule else {})})
 
@@ -145,10 +146,10 @@ def _listed(numbers: set[int]) -> str:
     return ",".join(str(number) for number in sorted(numbers))
 
 
-def _initial(rule: Rule) -> dict[str, Any]:
+def _initial(rule: ScheduleRule) -> dict[str, Any]:
     names = ("weekdays", "quiet_from", "quiet_until", "jitter_seconds")
     initial: dict[str, Any] = {name: getattr(rule, name) for name in names}
-    if rule.cron is None:
+    if not rule.cron:
         seconds = rule.interval_seconds or 0
         unit = next(name for name in ("days", "hours", "minutes", "seconds") if seconds % UNITS[name] == 0)
         return initial | {"kind": "interval", "every": seconds // UNITS[unit], "unit": unit}

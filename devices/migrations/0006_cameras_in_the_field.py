@@ -88,7 +88,8 @@ class Migration(migrations.Migration):
                 ('id', models.UUIDField(default=orgs.ids.uuid7, editable=False, primary_key=True, serialize=False)),
                 ('serial', models.CharField(error_messages={'unique': 'There is a unit of this serial already.'}, max_length=64, unique=True)),
                 ('model', models.CharField(max_length=100)),
-                ('version', models.CharField(blank=True, help_text='Of its software, as it last told.', max_length=100)),
+                ('reported_model', models.CharField(blank=True, help_text='What it says it is.', max_length=100)),
+                ('version', models.CharField(blank=True, help_text='Of its software, when it fetched its key.', max_length=100)),
                 ('state', models.CharField(choices=[('manufactured', 'Manufactured'), ('claimed', 'Claimed'), ('retired', 'Retired')], default='manufactured', max_length=12)),
                 ('code_digest', models.CharField(editable=False, max_length=64, unique=True)),
                 ('code_pepper_id', models.PositiveSmallIntegerField(editable=False)),
@@ -219,7 +220,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='devicestatus',
             name='usable_seen_at',
-            field=models.DateTimeField(blank=True, help_text='When its newest judged picture was taken, as far as it was noted.', null=True),
+            field=models.DateTimeField(blank=True, help_text='When its newest judged picture came in, as far as it was noted.', null=True),
         ),
         migrations.AddField(
             model_name='devicestatus',

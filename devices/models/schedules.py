@@ -45,6 +45,12 @@ class Schedule(Row, TenantModel):
         return self.label
 
 
+class ScheduleRuleQuerySet(models.QuerySet["ScheduleRule"]):
+    def holding(self) -> "ScheduleRuleQuerySet":
+        """Those in force: one of each schedule that is switched on and was not removed."""
+        return self.filter(valid_until=None)
+
+
 class ScheduleRule(Row, TenantModel):
     """A rule as it held from ``valid_from`` until ``valid_until`` (None: now). Never changed, but ended.
 
@@ -64,7 +70,7 @@ class ScheduleRule(Row, TenantModel):
     valid_from = models.DateTimeField(default=timezone.now)
     valid_until = models.DateTimeField(null=True, blank=True)
 
-    unscoped = models.Manager()
+    unscoped = ScheduleRuleQuerySet.as_manager()
 
     class Meta:
         constraints = [

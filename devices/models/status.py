@@ -55,7 +55,7 @@ class DeviceStatus(TenantModel):
     # Picture usable, as its newest judged picture was; None: none was judged yet.
     usable = models.BooleanField(null=True)
     usable_seen_at = models.DateTimeField(
-        null=True, blank=True, help_text="When its newest judged picture was taken, as far as it was noted."
+        null=True, blank=True, help_text="When its newest judged picture came in, as far as it was noted."
     )
     usable_since = models.DateTimeField(null=True, blank=True)
     usable_reason = models.CharField(max_length=300, blank=True, default="", db_default="")

@@ -22,7 +22,8 @@ class Unit(Row):
         max_length=64, unique=True, error_messages={"unique": "There is a unit of this serial already."}
     )
     model = models.CharField(max_length=100)
-    version = models.CharField(max_length=100, blank=True, help_text="Of its software, as it last told.")
+    reported_model = models.CharField(max_length=100, blank=True, help_text="What it says it is.")
+    version = models.CharField(max_length=100, blank=True, help_text="Of its software, when it fetched its key.")
     state = models.CharField(max_length=12, choices=UnitState, default=UnitState.MANUFACTURED)
     code_digest = models.CharField(max_length=64, unique=True, editable=False)
     code_pepper_id = models.PositiveSmallIntegerField(editable=False)
@@ -64,4 +65,4 @@ class Installation(Row, TenantModel):
         ]
 
     def __str__(self) -> str:
-        return f"{self.unit_id} at {self.device_id}"
+        return f"{self.unit} at {self.device}"

@@ -21,12 +21,13 @@ from devices.services.installations import (
 from devices.services.keys import issue_key, refuse_out_of_service
 from devices.services.labels import Claim
 from devices.services.lifecycle import refuse_retired
-from devices.services.units import claim_digests, is_code_of
+from devices.services.units import claim_digests, is_code_of, read_serial
 from orgs import scope
+from orgs.access import refuse_suspended
 from orgs.audit import record
 from orgs.errors import Conflict, Invalid, NotThere
 from orgs.models import Organization, User
-from orgs.ratelimits import count_unknown_claim
+from orgs.ratelimits import count, count_unknown_claim
 
 # How long a unit that nobody has claimed yet waits before it asks again.
 ASK_AGAIN_SECONDS = 30
@@ -67,6 +68,19 @@ class HandedOut(NamedTuple):
     key: str
 
 
+def claim_unit(
+    *, org: Organization, claim: Claim, acting_user: User, name: str = "", device: Device | None = None
+) -> Device:
+    """Take the unit of that label for ``device``, as new hardware, or without one for a new camera of that name.
+
+    Returns the camera. Raises what :func:`replace_hardware` or :func:`claim_camera` raises.
+    """
+    if device is None:
+        return claim_camera(org=org, claim=claim, name=name, acting_user=acting_user)
+    replace_hardware(device=device, claim=claim, acting_user=acting_user)
+    return device
+
+
 @transaction.atomic
 def claim_camera(*, org: Organization, claim: Claim, name: str, acting_user: User) -> Device:
     """Take the unit of that label for a new camera, which takes a slot. The unit fetches its key by itself.
@@ -75,7 +89,7 @@ def claim_camera(*, org: Organization, claim: Claim, name: str, acting_user: Use
     :class:`ClaimCodeRevoked`, :class:`AlreadyClaimed`, :class:`UnitRetired`, and what ``add_device`` raises; who
     tries unknown codes again and again has to wait (``TooManyRequests``).
     """
-    org = Organization.objects.select_for_update().get(pk=org.pk)
+    org = Organization.objects.select_for_update(no_key=True).get(pk=org.pk)
     unit = _find_unit(claim, acting_user)
     _take(unit, org, acting_user)
     device = register_device(org=org, name=name, acting_user=acting_user)
@@ -93,7 +107,7 @@ def replace_hardware(*, device: Device, claim: Claim, acting_user: User) -> Inst
     fetch a key once more, as after a reset. Raises what :func:`claim_camera` raises, but about slots, and
     ``DeviceOutOfUse``.
     """
-    org = Organization.objects.select_for_update().get(pk=device.org_id)
+    org = Organization.objects.select_for_update(no_key=True).get(pk=device.org_id)
     refuse_retired(Device.unscoped.get(pk=device.pk))
     unit = _find_unit(claim, acting_user)
     current = installation_of(device)
@@ -119,20 +133,26 @@ def replace_hardware(*, device: Device, claim: Claim, acting_user: User) -> Inst
 def hand_out_key(*, serial: str, code: str, model: str = "", version: str = "") -> HandedOut | None:
     """Give the unit of that serial and code the key of its camera, or None while nobody has claimed it.
 
-    When it asks again before the key was used, the answer was lost: that key ends, and it gets another.
-    Raises :class:`UnitUnknown`, :class:`ClaimCodeExpired`, :class:`ClaimCodeRevoked`, :class:`UnitRetired`,
-    :class:`UnitHasItsKey`, ``DeviceSuspended`` or ``DeviceRetired``; guessing is limited (``TooManyRequests``).
+    When it asks again before the key was used, the answer was lost: that key ends, and it gets another, within
+    limits (``TooManyRequests``), as is guessing. Raises :class:`UnitUnknown`, :class:`ClaimCodeExpired`,
+    :class:`ClaimCodeRevoked`, :class:`UnitRetired`, :class:`UnitHasItsKey`, ``OrganizationSuspended``,
+    ``DeviceSuspended`` or ``DeviceRetired``. What a unit that is not refused tells of itself is kept.
     """
-    unit = Unit.objects.filter(serial=serial.strip().upper()).first()
+    serial = read_serial(serial)
+    unit = Unit.objects.filter(serial=serial).first()
     if unit is None or not is_code_of(unit, code):
-        count_unknown_claim(serial.strip().upper())
+        count_unknown_claim(serial)
         raise UnitUnknown("There is no unit of this serial and code.")
+    handed_out = _hand_out(unit)
     _note_report(unit, model.strip(), version.strip())
+    return handed_out
+
+
+def _hand_out(unit: Unit) -> HandedOut | None:
     if unit.state != UnitState.CLAIMED:
         _refuse_unclaimable(unit)
         return None
-    if unit.code_revoked_at is not None:
-        raise ClaimCodeRevoked("The code of this unit was revoked.")
+    _refuse_revoked(unit)
     with scope.across_organizations("a unit's installation tells whose camera it serves"):
         installation = find_installation(unit)
     if installation is None:  # claimed or retired this very moment
@@ -145,9 +165,10 @@ def hand_out_key(*, serial: str, code: str, model: str = "", version: str = "") 
 def _give_key(installation: Installation) -> HandedOut | None:
     # Lock the unit: of two requests at once the later one finds the key of the first.
     Unit.objects.select_for_update().get(pk=installation.unit_id)
-    row = Installation.unscoped.select_related("device", "key").get(pk=installation.pk)
+    row = Installation.unscoped.select_related("device__org", "key").get(pk=installation.pk)
     if row.removed_at is not None:
         return None
+    refuse_suspended(row.device.org)
     refuse_out_of_service(row.device)
     if row.key is not None:
         _take_back(row, row.key)
@@ -157,20 +178,21 @@ def _give_key(installation: Installation) -> HandedOut | None:
 
 
 def _take_back(row: Installation, key: DeviceKey) -> None:
-    """End the key that was handed out but never used. Raises :class:`UnitHasItsKey`."""
+    """End the key that was handed out but never used. Raises :class:`UnitHasItsKey` or ``TooManyRequests``."""
     key = DeviceKey.unscoped.select_for_update().get(pk=key.pk)
     if key.last_used_at is not None or key.revoked_at is not None:
         raise UnitHasItsKey(
             "This unit has fetched its key already. After a reset, claim it once more for its camera: "
             "on the camera's settings, under Hardware."
         )
+    # Each time makes a key and entries in the audit, which whoever holds the label could go on with for ever.
+    count("claim_unit", row.unit_id)
     revoke_keys(installation=row, acting_user=None)
 
 
 def _start_again(installation: Installation, acting_user: User) -> Installation:
     """Let a unit fetch a key once more, having ended what it has."""
-    if installation.unit.code_revoked_at is not None:
-        raise ClaimCodeRevoked("This code was revoked. Ask whoever made the camera for another label.")
+    _refuse_revoked(installation.unit)
     device = installation.device
     revoke_keys(installation=installation, acting_user=acting_user)
     Installation.unscoped.filter(pk=installation.pk).update(key=None)
@@ -184,7 +206,7 @@ def _start_again(installation: Installation, acting_user: User) -> Installation:
 
 def _find_unit(claim: Claim, user: User) -> Unit:
     unit = Unit.objects.select_for_update().filter(code_digest__in=claim_digests(claim.code)).first()
-    if unit is None or (claim.serial and claim.serial.strip().upper() != unit.serial):
+    if unit is None or (claim.serial and read_serial(claim.serial) != unit.serial):
         count_unknown_claim(str(user.pk))
         raise ClaimCodeUnknown("There is no camera with this code. Was it copied whole?")
     return unit
@@ -203,8 +225,7 @@ def _take(unit: Unit, org: Organization, acting_user: User) -> None:
     own = find_installation(unit)
     if own is None or own.org_id != org.pk:
         raise AlreadyClaimed("This camera has been claimed already.")
-    if unit.code_revoked_at is not None:
-        raise ClaimCodeRevoked("This code was revoked. Ask whoever made the camera for another label.")
+    _refuse_revoked(unit)
     if own.device.retired_at is None:
         raise AlreadyClaimed(f"You have claimed this camera already: it serves {own.device}.")
     end_installation(installation=own, acting_user=acting_user)
@@ -214,8 +235,7 @@ def _refuse_unclaimable(unit: Unit) -> None:
     """Refuse the code of a unit that serves no camera, unless it can be claimed."""
     if unit.state == UnitState.RETIRED:
         raise UnitRetired("This camera was taken out of service. Ask whoever made it for another label.")
-    if unit.code_revoked_at is not None:
-        raise ClaimCodeRevoked("This code was revoked. Ask whoever made the camera for another label.")
+    _refuse_revoked(unit)
     if unit.code_expires_at is not None and unit.code_expires_at <= timezone.now():
         raise ClaimCodeExpired(
             f"This code could be claimed until {unit.code_expires_at:%Y-%m-%d %H:%M} UTC. "
@@ -223,8 +243,13 @@ def _refuse_unclaimable(unit: Unit) -> None:
         )
 
 
+def _refuse_revoked(unit: Unit) -> None:
+    if unit.code_revoked_at is not None:
+        raise ClaimCodeRevoked("This code was revoked. Ask whoever made the camera for another label.")
+
+
 def _note_report(unit: Unit, model: str, version: str) -> None:
     """Keep what a unit tells of itself, where that is news: it asks every half minute."""
-    told = {name: text for name, text in (("model", model), ("version", version)) if text}
+    told = {name: text for name, text in (("reported_model", model), ("version", version)) if text}
     if any(getattr(unit, name) != text for name, text in told.items()):
         Unit.objects.filter(pk=unit.pk).update(**told)

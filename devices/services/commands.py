@@ -8,10 +8,12 @@ from typing import Any
 from django.db import IntegrityError, transaction
 from django.db.models import Q
 from django.utils import timezone
+from visant_camera.schedule import OF_SCHEDULES, SCHEDULE
 
 from devices.announcements import announce
-from devices.models import OPEN, Command, CommandStatus, Device, Schedule
-from devices.services.keys import refuse_out_of_service
+from devices.models import Command, CommandQuerySet, CommandStatus, Device, Schedule
+from devices.services.lifecycle import refuse_retired
+from devices.services.progress import close, close_again, mark_sent
 from orgs.errors import Conflict, Invalid, NotThere
 from orgs.ids import uuid7
 from orgs.models import User
@@ -24,8 +26,8 @@ KEPT, KEPT_OF_SCHEDULES = timedelta(days=30), timedelta(days=7)
 DELETED_AT_ONCE = 5_000
 # A picture is called so, too: it must fit into an address.
 TRIGGER_ID = re.compile(r"[0-9A-Za-z._:-]{1,100}")
-# What schedules call their runs; nobody else may, for a run whose name is taken is not fired any more.
-OF_SCHEDULES = "schedule"
+# What a picture is that somebody asked for by hand: the type of its command, and its label.
+BY_HAND = "manual"
 
 
 class TriggerIdTaken(Conflict):
@@ -36,31 +38,39 @@ class InvalidTrigger(Invalid):
     code = "invalid_trigger"
 
 
+class DeviceIsSuspended(Conflict):
+    """What was asked for is for cameras in service. The camera itself is told ``device_suspended``."""
+
+    code = "device_is_suspended"
+
+
 class CommandNotThere(NotThere):
     code = "command_not_found"
 
 
 def ask_for_picture(
-    *, device: Device, acting_user: User, trigger_id: str = "", trigger_type: str = "manual"
+    *, device: Device, acting_user: User, trigger_id: str = "", trigger_type: str = BY_HAND
 ) -> Command:
     """Have the camera take a picture now, as a person asks for it.
 
-    Raises :class:`InvalidTrigger`, :class:`TriggerIdTaken`, what ``refuse_out_of_service`` raises, and
-    ``TooManyRequests``.
+    Raises :class:`InvalidTrigger`, :class:`TriggerIdTaken`, :class:`DeviceIsSuspended`, ``DeviceOutOfUse`` of a
+    retired camera, and ``TooManyRequests``.
     """
-    refuse_out_of_service(device)
+    refuse_retired(device)
+    if device.suspended_at is not None:
+        raise DeviceIsSuspended(f"{device} is suspended. Resume it first.")
     if trigger_id and not TRIGGER_ID.fullmatch(trigger_id):
         raise InvalidTrigger("A trigger id has up to 100 letters, digits, dots, colons, hyphens and underscores.")
-    if trigger_id.startswith(f"{OF_SCHEDULES}-") or trigger_type == OF_SCHEDULES:
+    # Nobody else may call anything so: a run whose name is taken is not fired any more.
+    if trigger_id.startswith(OF_SCHEDULES) or trigger_type == SCHEDULE:
         raise InvalidTrigger("“schedule” is what schedules call their runs; choose another type or trigger id.")
     count("trigger_device", device.pk)
     return queue_command(device=device, trigger_id=trigger_id, trigger_type=trigger_type, acting_user=acting_user)
 
 
-def find_command(*, device: Device, trigger_id: str) -> Command:
-    """Return what the camera was told under that id. Raises :class:`CommandNotThere`."""
-    known = TRIGGER_ID.fullmatch(trigger_id)
-    command: Command | None = device.commands.filter(trigger_id=trigger_id).first() if known else None
+def find_command(*, commands: CommandQuerySet, trigger_id: str) -> Command:
+    """Return which of a camera's commands it was told under that id. Raises :class:`CommandNotThere`."""
+    command = commands.filter(trigger_id=trigger_id).first() if TRIGGER_ID.fullmatch(trigger_id) else None
     if command is None:
         raise CommandNotThere("The camera was told nothing under this trigger id, or it was long ago.")
     return command
@@ -106,7 +116,7 @@ def queue_command(
 
 
 def take_commands(*, device_id: uuid.UUID, again: bool) -> list[Command]:
-    """Return what the camera is to be told now, oldest first, and note it as sent.
+    """Return what the camera is to be told now, oldest first, as it was before, and note it as sent.
 
     ``again``: with what was sent before and is not closed yet, as a new connection needs it. What is not written
     to the camera after all, because the process or the line dies, comes again with its next connection.
@@ -117,8 +127,7 @@ def take_commands(*, device_id: uuid.UUID, again: bool) -> list[Command]:
         wanted = wanted.filter(status=CommandStatus.QUEUED)
     commands = list(wanted.order_by("pk"))
     if commands:
-        queued = Command.unscoped.filter(pk__in=[command.pk for command in commands], status=CommandStatus.QUEUED)
-        queued.update(status=CommandStatus.SENT, sent_at=now)
+        mark_sent(Command.unscoped.filter(pk__in=[command.pk for command in commands]), now=now)
     return commands
 
 
@@ -129,7 +138,18 @@ def close_command(*, device_id: uuid.UUID, trigger_id: str) -> bool:
     or what was never told, changes nothing.
     """
     command = Command.unscoped.filter(device=device_id, trigger_id=trigger_id)
-    return bool(command.exclude(status=CommandStatus.DONE).update(**_closed(CommandStatus.DONE)))
+    return bool(close_again(command.exclude(status=CommandStatus.DONE), CommandStatus.DONE, now=timezone.now()))
+
+
+def fail_command(*, device_id: uuid.UUID, trigger_id: str, reason: str) -> bool:
+    """Note that its picture was refused for good, and why; return whether that is news.
+
+    What is closed stays as it is, and a picture that is taken after all closes it as done.
+    """
+    if not TRIGGER_ID.fullmatch(trigger_id):
+        return False
+    command = Command.unscoped.filter(device=device_id, trigger_id=trigger_id)
+    return bool(close(command, CommandStatus.FAILED, now=timezone.now(), reason=reason))
 
 
 def acknowledge_command(*, device: Device, trigger_id: str, failure: str = "") -> Command:
@@ -138,9 +158,9 @@ def acknowledge_command(*, device: Device, trigger_id: str, failure: str = "") -
     The first word counts: a second one, or one after its time was up, changes nothing. Raises
     :class:`CommandNotThere`.
     """
-    command = find_command(device=device, trigger_id=trigger_id)
-    says = _closed(CommandStatus.FAILED if failure else CommandStatus.DONE, failure)
-    Command.unscoped.filter(pk=command.pk, status__in=OPEN).update(**says)
+    command = find_command(commands=device.commands.all(), trigger_id=trigger_id)
+    says = CommandStatus.FAILED if failure else CommandStatus.DONE
+    close(Command.unscoped.filter(pk=command.pk), says, now=timezone.now(), reason=failure)
     command.refresh_from_db()
     return command
 
@@ -148,8 +168,7 @@ def acknowledge_command(*, device: Device, trigger_id: str, failure: str = "") -
 def expire_commands(*, now: datetime | None = None) -> int:
     """Close what was not done in time; return how many. Safe to run often and at once."""
     now = now or timezone.now()
-    over = Command.unscoped.filter(status__in=OPEN, expires_at__lte=now)
-    return over.update(status=CommandStatus.EXPIRED, closed_at=now)
+    return close(Command.unscoped.filter(expires_at__lte=now), CommandStatus.EXPIRED, now=now)
 
 
 def prune_commands(*, now: datetime | None = None) -> int:
@@ -162,7 +181,3 @@ def prune_commands(*, now: datetime | None = None) -> int:
     while some := list(old.values_list("pk", flat=True)[:DELETED_AT_ONCE]):
         pruned += Command.unscoped.filter(pk__in=some).delete()[0]
     return pruned
-
-
-def _closed(status: CommandStatus, reason: str = "") -> dict[str, Any]:
-    return {"status": status, "closed_at": timezone.now(), "reason": reason[:300]}

@@ -3,7 +3,8 @@
 import uuid
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Any
 
 from django.db import transaction
 from django.db.models import Case, Exists, F, Q, When
@@ -11,6 +12,8 @@ from django.db.models import Case, Exists, F, Q, When
 from devices.models import Delivery, DeviceStatus
 
 LONGEST_REASON = 300
+# While the light stays, when the newest judged picture came is noted no more often.
+SEEN_EVERY = timedelta(minutes=10)
 
 
 @dataclass(frozen=True)
@@ -24,20 +27,32 @@ class Delivered:
 
 
 def note_usability(
-    *, device_id: uuid.UUID, usable: bool | None, reason: str, at: datetime, unless: Exists | None = None
+    *,
+    device_id: uuid.UUID,
+    usable: bool | None,
+    reason: str,
+    at: datetime,
+    came_at: datetime | None = None,
+    unless: Exists | None = None,
 ) -> bool:
-    """Note whether the camera's newest picture, taken ``at``, could be used; return whether that is news.
+    """Note whether the camera's newest picture, taken ``at``, could be used; return whether anything was written.
 
     None: nobody could say, for ``reason``. ``unless`` tells that there is a newer one. The reason of a usable
-    picture is not kept. One statement, which writes nothing while things stay as they are.
+    picture is not kept. ``came_at``: when the picture came in, if not at once. One statement, which writes nothing
+    while things stay as they are and the noted picture came less than SEEN_EVERY before this one.
     """
     said = "" if usable else reason[:LONGEST_REASON]
     same = Q(usable=usable)
-    rows = DeviceStatus.unscoped.filter(~(same & Q(usable_reason=said)), device=device_id)
+    news = ~(same & Q(usable_reason=said))
+    fields: dict[str, Any] = {}
+    if usable is not None:  # what nobody could judge was not seen
+        seen = fields["usable_seen_at"] = came_at or at
+        news |= Q(usable_seen_at=None) | Q(usable_seen_at__lte=seen - SEEN_EVERY)
+    rows = DeviceStatus.unscoped.filter(news, device=device_id)
     if unless is not None:
         rows = rows.filter(~unless)
     since = Case(When(same, usable_since__isnull=False, then=F("usable_since")), default=at)
-    return bool(rows.update(usable=usable, usable_reason=said, usable_since=since))
+    return bool(rows.update(usable=usable, usable_reason=said, usable_since=since, **fields))
 
 
 @transaction.atomic

@@ -3,13 +3,14 @@
 The desired one is made of the camera's settings and of its schedules; its version counts the changes of both.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
 from django.db import transaction
 from django.db.models import F, Prefetch
 from django.utils import timezone
+from visant_camera.schedule import as_told
 
 from devices.announcements import announce
 from devices.differences import Difference, find_differences
@@ -100,6 +101,11 @@ def differences_of(device: Device, status: DeviceStatus) -> list[Difference]:
     ]
 
 
+def is_in_sync(status: DeviceStatus, differences: Sequence[Difference]) -> bool:
+    """Whether the camera has told what it does, and that is what it is to do; see :func:`differences_of`."""
+    return status.reported_at is not None and not differences
+
+
 def _note_differences(device: Device, status: DeviceStatus) -> None:
     """Keep of each difference when it began: when it came up, or when the camera began to say this there."""
     now = timezone.now().isoformat()
@@ -122,24 +128,14 @@ def _since(status: DeviceStatus, one: Difference) -> datetime | None:
 
 
 def _schedules(device: Device) -> Iterator[dict[str, Any]]:
-    holding = Prefetch("rules", ScheduleRule.unscoped.filter(valid_until=None), to_attr="holding")
+    holding = Prefetch("rules", ScheduleRule.unscoped.holding(), to_attr="holding")
     for schedule in device.schedules.kept().filter(enabled=True).order_by("pk").prefetch_related(holding):
         for rule in schedule.holding:
             yield _as_told(schedule, rule)
 
 
 def _as_told(schedule: Schedule, rule: ScheduleRule) -> dict[str, Any]:
-    return {
-        "id": str(schedule.pk),
-        "label": schedule.label,
-        "cron": rule.cron or None,
-        "interval_seconds": rule.interval_seconds,
-        "time_zone": rule.time_zone,
-        "weekdays": rule.weekdays,
-        "quiet_from": rule.quiet_from and f"{rule.quiet_from:%H:%M}",
-        "quiet_until": rule.quiet_until and f"{rule.quiet_until:%H:%M}",
-        "jitter_seconds": rule.jitter_seconds,
-    }
+    return {"id": str(schedule.pk), "label": schedule.label, **as_told(rule)}
 
 
 def _refuse_report(reported: Any) -> None:
@@ -147,13 +143,22 @@ def _refuse_report(reported: Any) -> None:
         refuse_unstorable(reported, limit=REPORT_LIMIT)
     except NotStorable as error:
         raise InvalidReport(f"The configuration {error}") from error
-    if _depth(reported) > DEEPEST:
+    if _is_deeper(reported, DEEPEST):
         raise InvalidReport(f"The configuration is nested deeper than {DEEPEST} levels.")
     version = reported.get("version")
     if version is not None and (type(version) is not int or not 0 <= version <= LARGEST_VERSION):
         raise InvalidReport("version must be the whole number that the configuration came with.")
 
 
-def _depth(value: Any) -> int:
-    inside = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
-    return 1 + max(map(_depth, inside), default=0) if isinstance(value, (dict, list)) else 0
+def _is_deeper(value: Any, levels: int) -> bool:
+    """Looks no deeper than that: what is nested without end costs no more."""
+    layer = [value]
+    for _ in range(levels):
+        layer = [inner for one in layer for inner in _inside(one)]
+    return any(isinstance(one, (dict, list)) for one in layer)
+
+
+def _inside(value: Any) -> Iterable[Any]:
+    if isinstance(value, dict):
+        return value.values()
+    return value if isinstance(value, list) else ()

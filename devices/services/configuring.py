@@ -37,7 +37,7 @@ def configure_device(
     ``time_zone`` "": the organization's. Schedules go on at the same times of the day in the new zone.
     Raises :class:`InvalidConfiguration`.
     """
-    row = Device.unscoped.select_for_update(of=("self",)).select_related("org").get(pk=device.pk)
+    row = Device.unscoped.select_for_update(of=("self",), no_key=True).select_related("org").get(pk=device.pk)
     wanted = _wanted(row, heartbeat_seconds, poll_seconds, picture)
     zone = row.time_zone if time_zone is None else time_zone
     _refuse_wrong(wanted, zone)

@@ -43,7 +43,7 @@ def take_slot(org: Organization) -> Organization:
 
     Raises :class:`TooManyDevices` when there is none.
     """
-    org = Organization.objects.select_for_update().get(pk=org.pk)
+    org = Organization.objects.select_for_update(no_key=True).get(pk=org.pk)
     if org.device_limit is not None and org.devices.in_service().count() >= org.device_limit:
         cameras = "1 camera" if org.device_limit == 1 else f"{org.device_limit} cameras"
         raise TooManyDevices(
@@ -55,8 +55,9 @@ def take_slot(org: Organization) -> Organization:
 
 @transaction.atomic
 def rename_device(*, device: Device, name: str, acting_user: User | None) -> None:
+    """Give the camera another name, and tell it. Raises :class:`InvalidDevice` if it is taken or too long."""
     # Lock the organization, so that two cameras cannot both take the name.
-    Organization.objects.select_for_update().get(pk=device.org_id)
+    Organization.objects.select_for_update(no_key=True).get(pk=device.org_id)
     row = Device.unscoped.get(pk=device.pk)
     before, row.name = row.name, name.strip()
     validate(row, InvalidDevice)

@@ -1,6 +1,7 @@
 """The keys of cameras: made, replaced, ended, and told apart when a camera shows one."""
 
 import uuid
+from collections.abc import Iterable
 from datetime import datetime
 
 from django.db import transaction
@@ -94,10 +95,28 @@ def make_row(
 
 @transaction.atomic
 def revoke_key(*, key: DeviceKey, acting_user: User | None) -> None:
-    """End a key at once, and what the camera has open with it. Revoking it again changes nothing."""
+    """End a key at once, and what the camera has open with it. Revoking it again changes nothing.
+
+    The keys that were to replace it end, too, if they were never used: whoever holds it may have fetched them.
+    """
+    _lock([key.replaces_id, key.pk])
     if end_row(key):
-        record("key.revoked", org=key.org_id, actor=acting_user, target=key, device=key.device)
+        unused = unused_successors(key)
+        for one in unused:
+            end_row(one)
+        for one in [key, *unused]:
+            record("key.revoked", org=one.org_id, actor=acting_user, target=one, device=one.device)
     key.refresh_from_db(fields=["revoked_at", "sealed"])
+
+
+def unused_successors(key: DeviceKey) -> list[DeviceKey]:
+    """The keys that were to replace this one, or one of these, and were never used: they end with it."""
+    unused = DeviceKey.unscoped.filter(revoked_at=None, last_used_at=None).select_related("device")
+    found: list[DeviceKey] = []
+    generation = [key]
+    while generation := list(unused.filter(replaces__in=generation)):
+        found += generation
+    return found
 
 
 def end_row(key: DeviceKey) -> bool:
@@ -150,6 +169,7 @@ def finish_rotation(key: DeviceKey) -> None:
 
     Of requests that come at once, one does it.
     """
+    _lock([key.replaces_id, key.pk])
     if not DeviceKey.unscoped.filter(pk=key.pk).exclude(sealed="").update(sealed=""):
         return
     key.sealed = ""
@@ -180,6 +200,11 @@ def _find_key(prefix: str) -> DeviceKey | None:
             return DeviceKey.unscoped.select_related("device").get(prefix=prefix)
     except DeviceKey.DoesNotExist:
         return None
+
+
+def _lock(pks: Iterable[uuid.UUID | None]) -> None:
+    """Lock keys, the older ones first, so that no two who end one and its successor wait for each other."""
+    list(DeviceKey.unscoped.select_for_update().filter(pk__in=filter(None, pks)).order_by("pk"))
 
 
 def _note_sighting(key: DeviceKey, *, at: datetime, ip: str | None) -> None:

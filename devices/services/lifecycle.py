@@ -4,8 +4,9 @@ from django.db import transaction
 from django.utils import timezone
 
 from devices.announcements import announce
-from devices.models import OPEN, Command, CommandStatus, Device
+from devices.models import Command, CommandStatus, Device
 from devices.services.devices import take_slot
+from devices.services.progress import close
 from orgs.audit import record
 from orgs.errors import Conflict
 from orgs.models import User
@@ -48,8 +49,7 @@ def retire_device(*, device: Device, acting_user: User | None) -> None:
     """
     now = timezone.now()
     if Device.unscoped.filter(pk=device.pk, retired_at=None).update(retired_at=now):
-        told = Command.unscoped.filter(device=device, status__in=OPEN)
-        told.update(status=CommandStatus.EXPIRED, closed_at=now)
+        close(Command.unscoped.filter(device=device), CommandStatus.EXPIRED, now=now)
         _note("camera.retired", device, acting_user)
     device.refresh_from_db()
 

@@ -3,14 +3,17 @@
 import uuid
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from django.db.models import Q
 from django.utils import timezone
 
-from devices.models import Command, CommandStatus, DeviceKey, DeviceStatus
+from devices.models import Command, CommandStatus, Device, DeviceKey
+from devices.services.progress import mark_sent
 from devices.services.sightings import SIGHTING_INTERVAL, note_sightings
+
+RECENTLY = timedelta(minutes=1)
 
 
 class Listener(NamedTuple):
@@ -57,8 +60,7 @@ def note_told(*, news: Mapping[uuid.UUID, News]) -> None:
     now = timezone.now()
     told = [command for of_camera in news.values() for command in of_camera.commands]
     if queued := [command.pk for command in told if command.status == CommandStatus.QUEUED]:
-        waiting = Command.unscoped.filter(pk__in=queued, status=CommandStatus.QUEUED)
-        waiting.update(status=CommandStatus.SENT, sent_at=now)
+        mark_sent(Command.unscoped.filter(pk__in=queued), now=now)
     long_ago = now - SIGHTING_INTERVAL
     unnoted = [pk for pk, one in news.items() if one.listened_at is None or one.listened_at <= long_ago]
     if unnoted:
@@ -70,9 +72,13 @@ def open_commands() -> Iterable[tuple[uuid.UUID, uuid.UUID]]:
     return Command.unscoped.open_at(timezone.now()).values_list("device_id", "pk")
 
 
-def note_version(*, device_id: uuid.UUID, version: str) -> None:
-    """Note which software the camera runs; written only when it is another than before."""
-    DeviceStatus.unscoped.filter(device=device_id).exclude(version=version).update(version=version)
+def recent_configurations() -> Iterable[tuple[uuid.UUID, int]]:
+    """Return camera and version of each configuration changed within a minute, of all cameras that may be seen.
+
+    A minute, so that it is found although its transaction took long, or the processes' clocks differ.
+    """
+    since = timezone.now() - RECENTLY
+    return Device.unscoped.filter(configured_at__gt=since).values_list("pk", "configuration_version")
 
 
 def _those_who_may_listen(listeners: Sequence[Listener], now: datetime) -> dict[uuid.UUID, News]:

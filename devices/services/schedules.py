@@ -11,11 +11,15 @@ from typing import Any, TypedDict, Unpack
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import F, Value
+from django.db.models.functions import Coalesce, NullIf
 from django.utils import timezone
-from visant_camera.schedule import Rule, RuleError
+from visant_camera.rule_checks import RuleError
+from visant_camera.schedule import RULE_FIELDS, Rule, as_told, runs
 
 from devices.models import Device, Schedule, ScheduleRule
-from devices.planning import as_rule, delay_of, moments_of
+from devices.planning import delay_of, moments_of
+from devices.services.commands import BY_HAND
 from devices.services.configuration import bump_configuration, zone_of
 from devices.services.lifecycle import refuse_retired
 from orgs.audit import record
@@ -24,9 +28,7 @@ from orgs.models import User
 
 MOST = 20
 LONGEST_LABEL = 100
-# What the picture that somebody asked for by hand is labelled.
-TAKEN_LABEL = "manual"
-RULE = ("cron", "interval_seconds", "time_zone", "weekdays", "quiet_from", "quiet_until", "jitter_seconds")
+MOVED_AT_ONCE = 50
 
 
 class InvalidSchedule(Invalid):
@@ -60,7 +62,7 @@ def add_schedule(
 
     Raises :class:`InvalidSchedule`, :class:`TooManySchedules`, or ``DeviceOutOfUse`` for a retired camera.
     """
-    row = _locked(device)
+    row = _locked(device.pk)
     refuse_retired(row)
     label, rule = _clean_label(label), make_rule(device=row, **fields)
     if row.schedules.kept().count() >= MOST:
@@ -87,9 +89,10 @@ def change_schedule(
     """
     row = _locked_schedule(schedule)
     refuse_retired(row.device)
-    was = as_rule(newest_rule(row))
+    was = newest_rule(row)
     before = _as_it_is(row, was)
-    rule = make_rule(device=row.device, **_merged(was, fields))
+    # What is only named otherwise or switched off need not be a rule that can be followed any more.
+    rule = make_rule(device=row.device, **_merged(was, fields)) if fields or enabled else was
     row.label = row.label if label is None else _clean_label(label)
     row.enabled = row.enabled if enabled is None else enabled
     after = _as_it_is(row, rule)
@@ -108,8 +111,8 @@ def remove_schedule(*, schedule: Schedule, acting_user: User | None) -> None:
     """Let it run no more. Its rules stay: what was to come is known. Raises :class:`ScheduleNotThere`."""
     row = _locked_schedule(schedule)
     now = timezone.now()
-    before = _as_it_is(row, as_rule(newest_rule(row)))
-    row.rules.filter(valid_until=None).update(valid_until=now)
+    before = _as_it_is(row, newest_rule(row))
+    row.rules.holding().update(valid_until=now)
     row.removed_at, row.next_run_at = now, None
     row.save(update_fields=["removed_at", "next_run_at"])
     _note("schedule.removed", row, acting_user, before=before)
@@ -126,21 +129,45 @@ def move_to_zone(device: Device, time_zone: str) -> bool:
     for schedule in device.schedules.kept().select_for_update().order_by("pk"):
         was = newest_rule(schedule)
         if was.time_zone != time_zone:
-            fields: Any = {name: getattr(was, name) for name in RULE}
+            fields: Any = {name: getattr(was, name) for name in RULE_FIELDS}
             _go_on_with(schedule, _rule({**fields, "time_zone": time_zone}))
             moved = True
     return moved
 
 
+def follow_time_zones() -> int:
+    """Move the schedules of cameras that are in another zone than they were, as when their organization moved.
+
+    Returns how many cameras that were. To be called across organizations.
+    """
+    zone = Coalesce(NullIf("schedule__device__time_zone", Value("")), "org__time_zone")
+    astray = ScheduleRule.unscoped.holding().annotate(zone=zone).exclude(time_zone=F("zone"))
+    moved = 0
+    for pk in set(astray.values_list("schedule__device_id", flat=True)[:MOVED_AT_ONCE]):
+        with transaction.atomic():
+            device = _locked(pk)
+            if move_to_zone(device, zone_of(device)):
+                bump_configuration(device)
+                moved += 1
+    return moved
+
+
 def make_rule(*, device: Device, **fields: Unpack[RuleFields]) -> Rule:
     """Return the rule on the camera's clock. Raises :class:`InvalidSchedule`, with the fields it is about."""
-    return _rule({**fields, "time_zone": zone_of(device)})
+    rule = _rule({**fields, "time_zone": zone_of(device)})
+    if not next_runs(rule, count=1):
+        raise InvalidSchedule("With these days and quiet hours it would not run any more from now on.")
+    return rule
 
 
 def next_runs(rule: Rule | ScheduleRule, *, count: int = 3, after: datetime | None = None) -> list[datetime]:
-    """Return the next moments the rule asks for, before jitter."""
-    row = rule if isinstance(rule, ScheduleRule) else _row_of(rule)
-    return list(islice(moments_of(row, after=after or timezone.now()), count))
+    """Return the next moments the rule asks for, before jitter; none of one that cannot be followed any more."""
+    after = after or timezone.now()
+    try:
+        moments = runs(rule, after) if isinstance(rule, Rule) else moments_of(rule, after=after)
+    except RuleError:
+        return []
+    return list(islice(moments, count))
 
 
 def newest_rule(schedule: Schedule) -> ScheduleRule:
@@ -173,13 +200,13 @@ def _rule(fields: dict[str, Any]) -> Rule:
         raise InvalidSchedule(str(error), fields={error.field: str(error)} if error.field else {}) from error
 
 
-def _row_of(rule: Rule) -> ScheduleRule:
-    fields = {name: getattr(rule, name) for name in RULE}
+def _row_of(rule: Rule | ScheduleRule) -> ScheduleRule:
+    fields = {name: getattr(rule, name) for name in RULE_FIELDS}
     return ScheduleRule(**{**fields, "cron": rule.cron or "", "weekdays": list(rule.weekdays)})
 
 
-def _merged(was: Rule, fields: RuleFields) -> Any:
-    merged = {name: getattr(was, name) for name in RULE if name != "time_zone"} | dict(fields)
+def _merged(was: ScheduleRule, fields: RuleFields) -> Any:
+    merged = {name: getattr(was, name) for name in RULE_FIELDS if name != "time_zone"} | dict(fields)
     if fields.get("cron") and not fields.get("interval_seconds"):
         merged["interval_seconds"] = None
     elif fields.get("interval_seconds") and not fields.get("cron"):
@@ -194,17 +221,17 @@ def _clean_label(label: str) -> str:
         wrong = f"A label has 1 to {LONGEST_LABEL} characters."
     elif not label.isprintable():
         wrong = "A label is one line of text."
-    elif label.lower() == TAKEN_LABEL:
+    elif label.lower() == BY_HAND:
         wrong = "Pictures that were asked for by hand have this label. Choose another one."
     if wrong:
         raise InvalidSchedule(wrong, fields={"label": wrong})
     return label
 
 
-def _go_on_with(schedule: Schedule, rule: Rule) -> None:
+def _go_on_with(schedule: Schedule, rule: Rule | ScheduleRule) -> None:
     """End the rule that holds and note this one; it holds if the schedule is switched on."""
     now = timezone.now()
-    schedule.rules.filter(valid_until=None).update(valid_until=now)
+    schedule.rules.holding().update(valid_until=now)
     row = _row_of(rule)
     row.org_id, row.schedule, row.valid_from = schedule.org_id, schedule, now
     row.valid_until = None if schedule.enabled else now
@@ -214,13 +241,17 @@ def _go_on_with(schedule: Schedule, rule: Rule) -> None:
     schedule.save(update_fields=["next_run_at"])
 
 
-def _locked(device: Device) -> Device:
-    """One change of a camera's schedules after the other."""
-    return Device.unscoped.select_for_update(of=("self",)).select_related("org").get(pk=device.pk)
+def _locked(device_pk: UUID) -> Device:
+    """One change of a camera's schedules after the other.
+
+    Without its key: the scheduler, which holds a schedule that is due, notes a command for the camera meanwhile.
+    """
+    locked = Device.unscoped.select_for_update(of=("self",), no_key=True)
+    return locked.select_related("org").get(pk=device_pk)
 
 
 def _locked_schedule(schedule: Schedule) -> Schedule:
-    device = _locked(schedule.device)
+    device = _locked(schedule.device_id)
     row: Schedule | None = device.schedules.kept().select_for_update().filter(pk=schedule.pk).first()
     if row is None:
         raise ScheduleNotThere("There is no such schedule.")
@@ -228,19 +259,9 @@ def _locked_schedule(schedule: Schedule) -> Schedule:
     return row
 
 
-def _as_it_is(schedule: Schedule, rule: Rule) -> dict[str, Any]:
+def _as_it_is(schedule: Schedule, rule: Rule | ScheduleRule) -> dict[str, Any]:
     """What is changed and audited, as JSON has it."""
-    return {
-        "label": schedule.label,
-        "enabled": schedule.enabled,
-        "cron": rule.cron,
-        "interval_seconds": rule.interval_seconds,
-        "time_zone": rule.time_zone,
-        "weekdays": list(rule.weekdays),
-        "quiet_from": rule.quiet_from and f"{rule.quiet_from:%H:%M}",
-        "quiet_until": rule.quiet_until and f"{rule.quiet_until:%H:%M}",
-        "jitter_seconds": rule.jitter_seconds,
-    }
+    return {"label": schedule.label, "enabled": schedule.enabled, **as_told(rule)}
 
 
 def _note(

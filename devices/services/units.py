@@ -102,6 +102,11 @@ def retire_unit(*, unit: Unit, acting_user: User | None) -> bool:
     return True
 
 
+def read_serial(text: str) -> str:
+    """Return a serial, however it was typed, as it is kept."""
+    return text.strip().upper()
+
+
 def claim_digests(code: str) -> list[str]:
     """Return what a claim code is found by, under every pepper there is; it may be typed in any way."""
     return [_digest(code, pepper_id) for pepper_id in settings.VISANT_KEY_PEPPERS]

@@ -78,6 +78,10 @@ class Listening:
             self._waiting.append(words)
             self._stir()
 
+    def knows_version(self, configuration_version: int) -> bool:
+        """Whether there is no need to tell it that the configuration is of this version."""
+        return True
+
     def close(self) -> None:
         self._closed = True
         if self.on_close is not None:
@@ -120,8 +124,11 @@ class CommandStream(Listening):
                 return
             yield words or _event({"event": "ping"})
 
+    def knows_version(self, configuration_version: int) -> bool:
+        return self._version in (None, configuration_version)
+
     def _words(self, news: News) -> bytes:
-        if self._version in (None, news.configuration_version):
+        if self.knows_version(news.configuration_version):
             return _events(None, news.commands)
         self._version = news.configuration_version
         return _events(self._version, news.commands)

@@ -16,26 +16,30 @@ from django.db import DatabaseError, InterfaceError, close_old_connections
 from psycopg_pool import PoolTimeout
 
 from devices import announcements
-from devices.services.listening import Listener, collect_news, note_told, open_commands
+from devices.services.listening import Listener, collect_news, note_told, open_commands, recent_configurations
 from devices.streams.held import Listening
 from orgs import scope
 
 logger = logging.getLogger(__name__)
 
-# How often it is looked for commands that nobody announced: where there are no announcements, and where one may
-# have been missed.
+# How often it is looked for what nobody announced: where there are no announcements, and where one may have been
+# missed.
 SEARCH_SECONDS, SEARCH_SECONDS_ANNOUNCED = 0.5, 5.0
 # After the database failed, it is asked again so soon.
 RETRY_SECONDS = 1.0
+# After a mistake of ours ended the hearing of announcements, it is begun anew so soon.
+HEAR_AGAIN_SECONDS = 5.0
 AT_ONCE = 500
 
 
 class Hub:
+    """The cameras that listen to this process, each by its newest connection; the first one starts the threads."""
+
     def __init__(self) -> None:
         self._listening: dict[uuid.UUID, Listening] = {}
         self._woken: set[uuid.UUID] = set()
         self._changed = threading.Condition()
-        self._searched_at = 0.0
+        self._searched_at = self._hear_again_at = 0.0
         self._search_seconds = SEARCH_SECONDS
         self._looking = self._hearing = False
 
@@ -76,14 +80,26 @@ class Hub:
         if not self._looking:
             self._looking = True
             threading.Thread(target=self._look_on_and_on, name="streams", daemon=True).start()
-        if not self._hearing and announcements.are_heard():
-            self._hearing = True
-            self._search_seconds = SEARCH_SECONDS_ANNOUNCED
-            threading.Thread(target=self._hear_on_and_on, name="announcements", daemon=True).start()
+        self._begin_to_hear()
+
+    def _begin_to_hear(self) -> None:
+        if self._hearing or time.monotonic() < self._hear_again_at or not announcements.are_heard():
+            return
+        self._hearing = True
+        self._search_seconds = SEARCH_SECONDS_ANNOUNCED
+        threading.Thread(target=self._hear_on_and_on, name="announcements", daemon=True).start()
 
     def _hear_on_and_on(self) -> None:
-        for device_id in announcements.announced():
-            self.wake(device_id)
+        try:
+            for device_id in announcements.announced():
+                self.wake(device_id)
+        except Exception:
+            logger.exception("Hints are not heard any more; meanwhile the rows are searched more often.")
+        finally:
+            with self._changed:
+                self._hearing, self._search_seconds = False, SEARCH_SECONDS
+                self._hear_again_at = time.monotonic() + HEAR_AGAIN_SECONDS
+                self._changed.notify()
 
     def _look_on_and_on(self) -> None:
         try:
@@ -125,13 +141,15 @@ class Hub:
             with scope.across_organizations("finds what is to be told to the cameras that listen here"):
                 _tell(self._those(self._search()))
             self._searched_at = time.monotonic()
+            with self._changed:
+                self._begin_to_hear()
 
     def _those(self, device_ids: Iterable[uuid.UUID]) -> list[Listening]:
         with self._changed:
             return [self._listening[device_id] for device_id in device_ids if device_id in self._listening]
 
     def _search(self) -> set[uuid.UUID]:
-        """Return the cameras that were not told a command, and those whose right to listen is to be looked at."""
+        """Return the cameras that were not told something, and those whose right to listen is to be looked at."""
         now = time.monotonic()
         with self._changed:
             here = dict(self._listening)
@@ -141,7 +159,12 @@ class Hub:
             for device_id, command_id in open_commands()
             if device_id in here and command_id not in here[device_id].told
         }
-        return due | untold
+        configured = {
+            device_id
+            for device_id, version in recent_configurations()
+            if device_id in here and not here[device_id].knows_version(version)
+        }
+        return due | untold | configured
 
 
 def _org_of(listening: Listening) -> uuid.UUID:

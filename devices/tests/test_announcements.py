@@ -3,6 +3,7 @@
 import os
 import queue
 import threading
+import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +13,7 @@ from django.db import connection, transaction
 
 from devices import announcements
 from devices.announcements import announce, announced
+from devices.streams.hub import SEARCH_SECONDS, SEARCH_SECONDS_ANNOUNCED, Hub
 from tests.redis_server import RedisServer
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -97,3 +99,28 @@ def test_by_postgresql_also_after_the_connection_was_lost():
 def test_on_sqlite_nothing_is_announced_and_processes_look_by_themselves():
     assert not announcements.are_heard()
     announce(uuid.uuid4())
+
+
+def test_hearing_that_ended_by_a_mistake_is_begun_anew(monkeypatch, caplog):
+    """Meanwhile the rows are searched as often as where there are no announcements."""
+    beginnings: queue.Queue[int] = queue.Queue()
+
+    def announced_once_in_vain() -> Iterator[None]:
+        beginnings.put(1)
+        if beginnings.qsize() == 1:
+            raise ValueError("What is this?")
+        threading.Event().wait(PATIENCE_SECONDS)
+        yield None
+
+    monkeypatch.setattr(announcements, "announced", announced_once_in_vain)
+    monkeypatch.setattr(announcements, "are_heard", lambda: True)
+    hub = Hub()
+    hub._begin_to_hear()
+    until = time.monotonic() + PATIENCE_SECONDS
+    while hub._hearing and time.monotonic() < until:
+        time.sleep(0.01)
+    assert (hub._hearing, hub._search_seconds) == (False, SEARCH_SECONDS)
+    assert "Hints are not heard any more" in caplog.text
+    hub._hear_again_at = 0.0
+    hub._look(set())
+    assert (hub._hearing, hub._search_seconds) == (True, SEARCH_SECONDS_ANNOUNCED)

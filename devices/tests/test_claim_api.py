@@ -11,7 +11,8 @@ from devices.services.keys import authenticate_device
 from devices.services.labels import Claim, Label
 from devices.services.units import make_units
 from orgs.models import Role
-from tests.builders import make_device, make_member, make_org, make_token, membership_of, owner_of
+from orgs.services.logins import log_in
+from tests.builders import PASSWORD, make_device, make_member, make_org, make_token, membership_of, owner_of
 from tests.queries import statements_of
 
 pytestmark = pytest.mark.django_db
@@ -30,6 +31,12 @@ def label() -> Label:
 def headers_of(org, role: Role = Role.OWNER) -> dict[str, str]:
     user = owner_of(org) if role == Role.OWNER else make_member(org, role)
     return {"Authorization": f"Bearer {make_token(membership_of(org, user))[1]}"}
+
+
+def logged_in_as(org, role: Role = Role.OWNER) -> dict[str, str]:
+    """The same with an access token, as who logged in has it."""
+    user = owner_of(org) if role == Role.OWNER else make_member(org, role)
+    return {"Authorization": f"Bearer {log_in(email=user.email, password=PASSWORD).access}"}
 
 
 def send(method: str, path: str, body: object = None, headers: dict[str, str] | None = None):
@@ -128,7 +135,7 @@ def test_another_organizations_camera_gets_no_hardware(org, label):
 
 
 def test_a_camera_is_added_changed_and_taken_through_its_service(org):
-    shown = headers_of(org)
+    shown = logged_in_as(org)
     answer = send("post", "/devices", {"name": "Gate"}, shown)
     body = answer.json()
     assert (answer.status_code, "no-store" in answer["Cache-Control"]) == (201, True)
@@ -155,15 +162,23 @@ def test_a_camera_is_added_changed_and_taken_through_its_service(org):
 
 def test_a_change_of_two_fields_is_one_or_none(org):
     device, _ = make_device(org)
-    answer = send("patch", f"/devices/{device.pk}", {"name": "New", "time_zone": "Mars/Olympus"}, headers_of(org))
+    answer = send(
+        "patch", f"/devices/{device.pk}", {"name": "New", "time_zone": "Mars/Olympus"}, logged_in_as(org)
+    )
     assert (answer.status_code, answer.json()["code"]) == (400, "invalid_configuration")
     assert Device.unscoped.get().name == device.name
+
+
+def test_a_personal_token_adds_no_camera_whose_key_would_outlive_it(org):
+    answer = send("post", "/devices", {"name": "Gate"}, headers_of(org))
+    assert (answer.status_code, answer.json()["code"]) == (403, "login_needed")
+    assert not org.devices.exists()
 
 
 @pytest.mark.parametrize("role", [Role.VIEWER, Role.MEMBER])
 def test_only_admins_add_claim_and_change(org, label, role):
     device, _ = make_device(org)
-    shown = headers_of(org, role)
+    shown = logged_in_as(org, role)
     path = f"/devices/{device.pk}"
     doors = [("post", "/devices"), ("post", "/devices/claim"), ("patch", path), ("delete", path)]
     doors += [("post", f"{path}/{step}") for step in ("suspend", "resume", "retire", "reinstate")]

@@ -7,7 +7,7 @@ from django.test import Client
 from django.utils import timezone
 
 from captures.models import Capture
-from devices.models import Installation, Unit
+from devices.models import DeviceStatus, Installation, Unit
 from devices.services.claims import claim_camera, hand_out_key, replace_hardware
 from devices.services.keys import authenticate_device
 from devices.services.labels import Claim, Label
@@ -61,6 +61,15 @@ def test_a_camera_that_is_there_gets_new_hardware_and_shows_both(owner, org, lab
     page = owner.get(f"/cameras/{device.pk}/settings").text
     assert page.index(second.unit.serial) < page.index(label.unit.serial)
     assert page.count("Serves this camera") == 1
+
+
+def test_the_version_is_the_one_it_runs_now_not_the_one_it_was_claimed_with(owner, org, label):
+    device, _ = make_device(org)
+    assert owner.post("/claim", {"code": label.qr_text, "camera": device.pk}).status_code == 302
+    Unit.objects.filter(pk=label.unit.pk).update(version="claimed-1.0")
+    DeviceStatus.unscoped.filter(device=device).update(version="runs-2.3")
+    page = owner.get(f"/cameras/{device.pk}/settings").text
+    assert ("runs-2.3" in page, "claimed-1.0" in page) == (True, False)
 
 
 def test_a_code_in_the_address_is_kept_by_nobody_and_typed_already(owner, label):

@@ -31,8 +31,10 @@ from devices.services.lifecycle import DeviceOutOfUse, retire_device, suspend_de
 from devices.services.rotation import rotate_key
 from devices.services.units import make_units, revoke_code
 from orgs import scope
+from orgs.access import OrganizationSuspended
 from orgs.errors import TooManyRequests
 from orgs.models import AuditEntry, Organization
+from orgs.services.oversight import resume_organization, suspend_organization
 from tests.builders import make_capture, make_definition, make_device, make_org, owner_of
 from tests.threads import at_once
 
@@ -256,13 +258,29 @@ def test_a_unit_waits_until_it_is_claimed_and_tells_of_itself(org, label):
     assert hand_out_key(serial=label.unit.serial, code=label.code, model="Cam 2b", version="1.4") is None
     assert hand_out_key(serial=label.unit.serial.lower(), code=label.code.lower()) is None
     unit = Unit.objects.get()
-    assert (unit.model, unit.version, unit.state) == ("Cam 2b", "1.4", "manufactured")
+    assert (unit.reported_model, unit.version, unit.state) == ("Cam 2b", "1.4", "manufactured")
     device = claim(org, label)
     handed_out = hand_out_key(serial=label.unit.serial, code=label.code, version="1.5")
     assert handed_out.device == device
     key = authenticate_device(text=handed_out.key, ip=None)
     assert (key.device, device.installations.get().key) == (device, key)
     assert Unit.objects.get().version == "1.5"
+
+
+def test_what_a_refused_unit_tells_of_itself_is_not_kept(org, label):
+    told = {"model": "Another", "version": "6.6"}
+    revoke_code(unit=label.unit)
+    with pytest.raises(ClaimCodeRevoked):
+        fetch(label, **told)
+    served = make_label()
+    device = claim(org, served)
+    authenticate_device(text=fetch(served), ip=None)
+    with pytest.raises(UnitHasItsKey):
+        fetch(served, **told)
+    suspend_device(device=device, acting_user=None)
+    with pytest.raises(DeviceSuspended):
+        fetch(served, **told)
+    assert set(Unit.objects.values_list("model", "version")) == {("Cam 2", "")}
 
 
 def test_a_key_whose_answer_was_lost_is_replaced_and_ends(org, label):
@@ -272,6 +290,23 @@ def test_a_key_whose_answer_was_lost_is_replaced_and_ends(org, label):
     assert device.keys.count() == 2
     with pytest.raises(UnitHasItsKey, match="claim it once more"):
         fetch(label)
+
+
+def test_asking_for_keys_without_using_one_is_limited_but_the_first_is_always_given(org, label, settings):
+    settings.RATE_LIMITS = {**settings.RATE_LIMITS, "claim_unit": "2/h"}
+    device = claim(org, label)
+    keys = [fetch(label) for _ in range(3)]
+    entries = AuditEntry.unscoped.count()
+    for _ in range(2):
+        with pytest.raises(TooManyRequests):
+            fetch(label)
+    assert (device.keys.count(), AuditEntry.unscoped.count()) == (3, entries)
+    assert [opens(key) for key in keys] == [False, False, True]
+    other = make_label()
+    claim(org, other, "Yard")
+    assert opens(fetch(other))
+    swap(device, label)  # claimed once more it begins anew, as after a reset
+    assert opens(fetch(label))
 
 
 def test_a_key_that_was_revoked_is_not_replaced_by_asking_again(org, label):
@@ -318,3 +353,13 @@ def test_a_unit_of_a_camera_out_of_service_gets_no_key(org, label):
     with pytest.raises(DeviceRetired):
         fetch(label)
     assert not DeviceKey.unscoped.exists()
+
+
+def test_a_unit_of_a_suspended_organization_gets_its_key_when_that_goes_on(org, label):
+    device = claim(org, label)
+    suspend_organization(org=org, reason="unpaid", acting_user=None)
+    with pytest.raises(OrganizationSuspended):
+        fetch(label)
+    assert not device.keys.exists()
+    resume_organization(org=org, acting_user=None)
+    assert opens(fetch(label))

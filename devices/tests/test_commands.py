@@ -54,9 +54,13 @@ def ack(camera, trigger_id: str, body: dict | None = None):
 
 
 def hand_in(camera, seed: int = 1, **fields: str):
+    return post_picture(camera, make_jpeg(seed), **fields)
+
+
+def post_picture(camera, data: bytes, digest: str = "", **fields: str):
     query = "&".join(f"{name}={value}" for name, value in fields.items())
-    headers = {"Authorization": f"Bearer {camera[1]}"}
-    return Client().post(f"/v1/captures?{query}", make_jpeg(seed), content_type="image/jpeg", headers=headers)
+    headers = {"Authorization": f"Bearer {camera[1]}", "Content-Digest": digest}
+    return Client().post(f"/v1/captures?{query}", data, content_type="image/jpeg", headers=headers)
 
 
 def told(camera, trigger_id: str) -> tuple[str, str]:
@@ -140,7 +144,9 @@ def test_limits_to_cameras_hold(org, camera):
 def test_a_camera_out_of_service_is_asked_for_nothing(org, camera, state):
     setattr(camera[0], f"{state}_at", timezone.now())
     camera[0].save()
-    assert refused(trigger(camera[0], owner_of(org))) == (403, f"device_{state}", False, True)
+    assert refused(trigger(camera[0], owner_of(org))) == (409, f"device_is_{state}", False, True)
+    # The camera itself is told in its own words.
+    assert refused(ack(camera, "any")) == (403, f"device_{state}", False, True)
     assert not camera[0].commands.exists()
 
 
@@ -176,6 +182,21 @@ def test_one_camera_is_asked_only_so_often(org, camera, settings):
     assert [answer.status_code for answer in answers] == [202, 202, 429]
     assert refused(answers[2]) == (429, "too_many_requests", True, True)
     assert trigger(other, owner_of(org)).status_code == 202
+
+
+def test_what_was_told_before_a_memberships_history_is_not_there(org, camera):
+    member = make_member(org)
+    now = timezone.now()
+    for name, hours in (("before", 2), ("since", 0)):
+        [command] = queued(camera, name)
+        Command.unscoped.filter(pk=command.pk).update(created_at=now - timedelta(hours=hours))
+    Membership.unscoped.filter(user=member).update(history_from=now - timedelta(hours=1))
+
+    def status(user, name: str) -> int:
+        return Client().get(f"/v1/devices/{camera[0].pk}/commands/{name}", headers=person(user)).status_code
+
+    assert (status(member, "before"), status(member, "since")) == (404, 200)
+    assert status(owner_of(org), "before") == 200
 
 
 # --- what becomes of it
@@ -239,6 +260,44 @@ def test_a_picture_with_an_unknown_trigger_is_as_welcome(camera):
     assert told(camera, "mine") == ("queued", "")
 
 
+def test_a_picture_refused_for_good_fails_its_command_and_says_why(camera):
+    queued(camera, "broken", "no-picture", "too-large")
+    broken = post_picture(camera, make_jpeg()[:-200], trigger_id="broken")
+    assert refused(broken)[:2] == (400, "broken_picture")
+    assert told(camera, "broken") == ("failed", broken.json()["detail"])
+    assert refused(post_picture(camera, b"GIF89a" + b"x" * 50, trigger_id="no-picture"))[1] == "not_a_picture"
+    assert told(camera, "no-picture")[0] == "failed"
+    # A good one that comes after all is the better evidence.
+    assert hand_in(camera, trigger_id="broken").status_code == 201
+    assert told(camera, "broken") == ("done", "")
+
+
+def test_a_picture_too_large_to_be_read_fails_its_command(camera, settings):
+    settings.VISANT_MAX_PICTURE_MB = 0
+    queued(camera, "large")
+    assert refused(hand_in(camera, trigger_id="large"))[:2] == (413, "too_many_bytes")
+    assert told(camera, "large")[0] == "failed"
+    assert refused(hand_in(camera, trigger_id="%00"))[:2] == (413, "too_many_bytes")
+
+
+def test_a_trigger_id_whose_name_a_picture_has_already_fails_with_the_reason(camera):
+    assert hand_in(camera, 1, record_id="gate-1").status_code == 201
+    queued(camera, "gate-1")
+    taken = hand_in(camera, 2, record_id="gate-1", trigger_id="gate-1")
+    assert refused(taken)[:2] == (409, "record_id_taken")
+    assert told(camera, "gate-1") == ("failed", taken.json()["detail"])
+
+
+def test_a_refused_picture_leaves_what_is_done_and_one_that_comes_again_leaves_what_is_open(camera):
+    queued(camera, "done", "open")
+    ack(camera, "done")
+    post_picture(camera, make_jpeg()[:-200], trigger_id="done")
+    assert told(camera, "done") == ("done", "")
+    again = post_picture(camera, make_jpeg(), trigger_id="open", digest="sha-256=:eA==:")
+    assert refused(again)[:2] == (400, "digest_mismatch")
+    assert told(camera, "open") == ("queued", "")
+
+
 def test_a_picture_of_another_camera_closes_nothing(org, camera):
     queued(camera, "same")
     assert hand_in(make_device(org), trigger_id="same").status_code == 201
@@ -269,6 +328,39 @@ def test_of_two_words_at_once_one_counts():
     bodies = ({"status": "done"}, {"status": "failed", "reason": "No."})
     answers = at_once(lambda number: ack(camera, "one", bodies[number]).json()["status"])
     assert set(answers) == {told(camera, "one")[0]}
+
+
+# --- listening without being held
+
+
+def listen(camera, query: str = ""):
+    address = f"/v1/devices/{camera[0].pk}/commands?{query}"
+    return Client().get(address, headers={"Authorization": f"Bearer {camera[1]}"})
+
+
+@pytest.mark.parametrize("query", ["wait=0", "wait=30", "", "config=1"])
+def test_a_camera_that_asks_listens_and_that_is_written_once_a_minute(camera, query):
+    assert listen(camera, query).status_code == 200
+    first = status_of(camera).listened_at
+    assert first is not None
+    listen(camera, query)
+    assert status_of(camera).listened_at == first
+    DeviceStatus.unscoped.update(listened_at=first - timedelta(seconds=61))
+    listen(camera, query)
+    assert status_of(camera).listened_at > first
+
+
+@pytest.mark.parametrize("query", ["wait=0", "wait=30"])
+def test_what_is_told_again_because_it_is_open_is_asked_for_less_often(camera, query):
+    queued(camera, "one")
+    first, again = listen(camera, query), listen(camera, query)
+    assert (
+        first.json() == again.json() == {"commands": [{"cmd": "capture", "trigger_id": "one", "type": "manual"}]}
+    )
+    assert (first.headers.get("Retry-After"), again.headers.get("Retry-After")) == (None, "5")
+    queued(camera, "two")
+    assert "Retry-After" not in listen(camera, query).headers
+    assert "Retry-After" in listen(camera, query).headers
 
 
 # --- forgetting

@@ -193,6 +193,15 @@ def test_the_same_report_again_is_not_written(camera):
     assert status_of(camera).reported_at > first
 
 
+@pytest.mark.parametrize("depth", [10, 500, 800, 5000])
+@pytest.mark.parametrize(("opens", "closes"), [("[", "]"), ('{"a":', "}")])
+def test_a_report_nested_however_deep_is_refused(camera, opens, closes, depth):
+    answer = call("put", camera, f'{{"a": {opens * depth}1{closes * depth}}}')
+    assert answer.status_code == 400
+    if depth <= 500:  # beyond, it depends on the interpreter whether it can be read at all
+        assert "deeper than 6 levels" in answer.json()["detail"]
+
+
 @pytest.mark.parametrize(
     ("body", "sentence"),
     [

@@ -68,8 +68,8 @@ def test_a_suspended_camera_is_asked_for_nothing(owner, camera):
     type(device).unscoped.update(suspended_at=timezone.now())
     assert "Take a picture now" not in owner.get(f"/cameras/{device.pk}").text
     answer = owner.post(f"/cameras/{device.pk}/trigger")
-    assert answer.status_code == 403
-    assert "This camera is suspended." in answer.text
+    assert answer.status_code == 409
+    assert f"{device} is suspended. Resume it first." in answer.text
     assert not device.commands.exists()
 
 
@@ -117,6 +117,7 @@ def test_a_key_is_replaced_on_a_page_that_tells_how_far_it_is(owner, camera):
     assert "until" in page
     new = device.keys.get(replaces=old)
     assert f"/keys/{new.pk}/rotate" not in page
+    assert f"/keys/{old.pk}/rotate" not in page  # one waits for it
     fetched = Client().get(f"/v1/devices/{device.pk}/config", headers={"X-API-Key": text}).json()["key"]["text"]
     assert "not used yet" in owner.get(f"/cameras/{device.pk}/settings").text
     authenticate_device(text=fetched, ip=None)
@@ -137,6 +138,29 @@ def test_what_cannot_be_replaced_is_said_on_the_page(owner, camera):
     assert again.status_code == 409
     assert "A new key waits for the camera already." in again.text
     assert device.keys.count() == 2
+
+
+def test_revoking_the_waiting_key_says_when_the_old_one_ends_all_the_same(owner, camera):
+    device, _ = camera
+    old = device.keys.get()
+    owner.post(f"/cameras/{device.pk}/keys/{old.pk}/rotate", {"days": "10"})
+    new, old = device.keys.get(replaces=old), device.keys.get(pk=old.pk)
+    url = f"/cameras/{device.pk}/keys/{new.pk}/revoke"
+    assert "It was to replace" in owner.get(url).text
+    page = owner.post(url, follow=True).text
+    assert f"The key {new} is revoked. The key {old} ends on" in page
+    assert f"/keys/{old.pk}/rotate" in page
+
+
+def test_revoking_a_key_says_which_end_with_it(owner, camera):
+    device, _ = camera
+    old = device.keys.get()
+    owner.post(f"/cameras/{device.pk}/keys/{old.pk}/rotate", {"days": "10"})
+    new = device.keys.get(replaces=old)
+    url = f"/cameras/{device.pk}/keys/{old.pk}/revoke"
+    assert f'may have fetched it: <span class="mono">{new}</span>.' in owner.get(url).text
+    assert f"The key {old} is revoked, and {new} with it." in owner.post(url, follow=True).text
+    assert not device.keys.filter(revoked_at=None).exists()
 
 
 def test_keys_of_others_are_replaced_by_nobody(org, camera):
@@ -188,7 +212,11 @@ def test_a_personal_token_reads_keys_and_changes_none(org, camera):
     assert Client().get(f"/v1/devices/{device.pk}/keys", headers=shown).status_code == 200
     for method, address in (("post", "keys"), ("delete", f"keys/{key.pk}"), ("post", f"keys/{key.pk}/rotate")):
         assert refused(call(method, f"{device.pk}/{address}", shown))[:2] == (403, "login_needed")
-    assert device.keys.get().state == "active"
+    added = Client().post(
+        "/v1/devices", json.dumps({"name": "Shed"}), content_type="application/json", headers=shown
+    )
+    assert refused(added)[:2] == (403, "login_needed")
+    assert (device.keys.get().state, org.devices.count()) == ("active", 1)
 
 
 def test_only_admins_see_keys(org, camera):

@@ -1,8 +1,10 @@
 """Runs of schedules that are due: who is told, once, and not in a burst."""
 
+import threading
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from django.db import connection, transaction
 from django.utils import timezone
 
 from devices import tasks
@@ -15,6 +17,7 @@ from devices.services.schedules import add_schedule, change_schedule, remove_sch
 from orgs import scope
 from orgs.models import Organization
 from tests.builders import make_device, make_org
+from tests.client import wait_until
 from tests.queries import statements_of
 from tests.threads import at_once
 
@@ -191,3 +194,37 @@ def test_schedulers_at_once_tell_of_each_run_once():
     assert sum(answers) == 12
     assert sorted(told()) == sorted(f"schedule-{one.pk}-{int(NOON.timestamp())}" for one in schedules)
     assert set(Schedule.unscoped.values_list("next_run_at", flat=True)) == {NOON + 10 * MINUTE}
+
+
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite has one writer at a time")
+@pytest.mark.django_db(transaction=True)
+def test_a_change_of_a_schedule_that_is_being_fired_waits_and_both_are_done():
+    schedule = make_schedule()
+    fired, changed = threading.Event(), threading.Event()
+
+    def work(number: int) -> int | None:
+        if number == 0:
+            with transaction.atomic():
+                queued = fire(NOON)
+                fired.set()
+                wait_until(
+                    lambda: changed.is_set() or somebody_waits(), seconds=10, otherwise=lambda: "nobody waits"
+                )
+            return queued
+        assert fired.wait(10)
+        try:
+            return change_schedule(schedule=schedule, label="Tour", acting_user=None)
+        finally:
+            changed.set()
+
+    assert at_once(work) == [1, None]
+    schedule.refresh_from_db()
+    assert (schedule.label, len(told())) == ("Tour", 1)
+
+
+def somebody_waits() -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+        )
+        return cursor.fetchone() is not None

@@ -35,12 +35,13 @@ def camera(*, rules: tuple[dict, ...] = (), device: dict | None = None, **status
         "last_received_at": ago(minutes=3),
         "usable": True,
         "usable_since": ago(days=1),
+        "usable_seen_at": ago(minutes=10),
     }
     row.status = DeviceStatus(device=row, org=org, **{**well, **status})
     row.planned = []
     for fields in rules:
         schedule = Schedule(device=row, org=org, label="Rounds")
-        schedule.holding = [ScheduleRule(schedule=schedule, org=org, time_zone="UTC", **fields)]
+        schedule.holding = [ScheduleRule(schedule=schedule, org=org, **{"time_zone": "UTC", **fields})]
         row.planned.append(schedule)
     return row
 
@@ -171,6 +172,10 @@ USABLE = [
     ({"usable": None, "usable_reason": "It failed."}, "unknown", "It failed."),
     ({"usable": False, "usable_reason": "It is black."}, "bad", "Its pictures cannot be used: It is black."),
     ({"usable": False}, "bad", "Its pictures cannot be used."),
+    ({"usable_seen_at": ago(minutes=63)}, "good", "Its pictures can be judged."),
+    ({"usable_seen_at": ago(minutes=64)}, "unknown", "Its newest pictures were not judged yet."),
+    ({"usable": False, "usable_seen_at": ago(days=3)}, "unknown", "Its newest pictures were not judged yet."),
+    ({"usable_seen_at": ago(days=3), "last_received_at": ago(days=3)}, "good", "Its pictures can be judged."),
 ]
 
 
@@ -178,6 +183,20 @@ USABLE = [
 def test_usable(status, state, sentence):
     light = condition_of(camera(**status), NOW).usable
     assert (light.state, light.sentence) == (state, sentence)
+
+
+def test_a_camera_of_which_nothing_is_judged_any_more_is_not_well():
+    condition = condition_of(camera(usable_seen_at=ago(hours=2)), NOW)
+    assert (condition.state, condition.sentence) == ("unknown", "Its newest pictures were not judged yet.")
+
+
+@pytest.mark.parametrize(
+    "gone", [{"rules": ({**DAILY, "time_zone": "Mars/Base"},)}, {"device": {"time_zone": "Mars/Base"}}]
+)
+def test_a_time_zone_that_is_gone_is_said(gone):
+    condition = condition_of(camera(**gone), NOW)
+    sentence = "Its schedules cannot be followed any more: There is no time zone 'Mars/Base'."
+    assert (condition.state, condition.delivering.sentence) == ("unknown", sentence)
 
 
 # --- all of them together
@@ -315,6 +334,10 @@ def usability(device: Device) -> tuple:
     return row.usable, row.usable_since, row.usable_reason
 
 
+def seen_at(device: Device) -> datetime | None:
+    return DeviceStatus.unscoped.get(device=device).usable_seen_at
+
+
 @pytest.mark.django_db
 def test_usability_is_written_when_it_changes_and_since_when_is_kept(django_assert_num_queries):
     device, _ = make_device()
@@ -322,14 +345,27 @@ def test_usability_is_written_when_it_changes_and_since_when_is_kept(django_asse
     assert note_usability(**note, usable=True, reason="All fine.", at=ago(hours=3))
     assert usability(device) == (True, ago(hours=3), "")
     with django_assert_num_queries(1):
-        assert not note_usability(**note, usable=True, reason="Still fine.", at=ago(hours=2))
-    assert usability(device) == (True, ago(hours=3), "")
+        assert not note_usability(**note, usable=True, reason="Still fine.", at=ago(hours=2.9))
+    assert seen_at(device) == ago(hours=3)
+    with django_assert_num_queries(1):
+        assert note_usability(**note, usable=True, reason="Still fine.", at=ago(hours=2))
+    assert (usability(device), seen_at(device)) == ((True, ago(hours=3), ""), ago(hours=2))
     assert note_usability(**note, usable=False, reason="It is black.", at=ago(hours=1))
     assert note_usability(**note, usable=False, reason="It is blurred.", at=NOW)
     assert usability(device) == (False, ago(hours=1), "It is blurred.")
     assert note_usability(**note, usable=None, reason="It failed.", at=NOW)
     assert not note_usability(**note, usable=None, reason="It failed.", at=NOW)
-    assert usability(device) == (None, NOW, "It failed.")
+    assert (usability(device), seen_at(device)) == ((None, NOW, "It failed."), NOW)
+
+
+@pytest.mark.django_db
+def test_a_picture_that_was_under_way_for_long_is_seen_when_it_came():
+    """Otherwise a camera that sends its day in the evening would look as if nobody judged its pictures."""
+    device, _ = make_device()
+    note_usability(device_id=device.pk, usable=True, reason="", at=ago(hours=9), came_at=NOW)
+    assert (usability(device)[1], seen_at(device)) == (ago(hours=9), NOW)
+    note_usability(device_id=device.pk, usable=None, reason="It failed.", at=NOW, came_at=NOW + timedelta(hours=1))
+    assert seen_at(device) == NOW
 
 
 @pytest.mark.django_db

@@ -220,6 +220,67 @@ def test_a_camera_that_fetched_its_key_and_slept_comes_back_with_it(camera):
         authenticate_device(text=camera[1], ip=None)
 
 
+def test_revoking_a_key_that_leaked_ends_what_was_to_replace_it(camera):
+    device, old_text = camera
+    old = device.keys.get()
+    new = rotate(camera)
+    stolen = fetched(camera)  # by whoever holds the old key
+    revoke_key(key=old, acting_user=owner_of(device.org))
+    for text in (old_text, stolen):
+        with pytest.raises(KeyRevoked):
+            authenticate_device(text=text, ip=None)
+    assert fetch(device, stolen).status_code == 401
+    new.refresh_from_db()
+    assert (new.state, new.sealed) == ("revoked", "")
+    revoked = AuditEntry.unscoped.filter(action="key.revoked")
+    assert set(revoked.values_list("target_id", flat=True)) == {str(old.pk), str(new.pk)}
+    revoke_key(key=old, acting_user=owner_of(device.org))
+    assert revoked.count() == 2
+
+
+def test_it_ends_them_however_many_in_a_row_but_none_that_was_used(camera):
+    device, _ = camera
+    first = device.keys.get()
+    second = rotate(camera)
+    DeviceKey.unscoped.filter(pk=second.pk).update(sealed="")  # its text was forgotten
+    third = rotate(camera, key=second)
+    beside, _ = issue_key(device=device, acting_user=None)
+    revoke_key(key=first, acting_user=None)
+    assert set(device.keys.filter(revoked_at=None)) == {beside}
+    fourth = rotate(camera, key=beside)
+    DeviceKey.unscoped.filter(pk=fourth.pk).update(last_used_at=timezone.now())
+    revoke_key(key=beside, acting_user=None)
+    assert set(device.keys.filter(revoked_at=None)) == {fourth}
+    assert actions().count("key.revoked") == 4
+    assert third.replaces_id == second.pk
+
+
+def test_the_old_key_that_ends_by_the_new_ones_use_takes_nothing_with_it(camera):
+    rotate(camera)
+    text = fetched(camera)
+    assert authenticate_device(text=text, ip=None).state == "active"
+    revoke_key(key=camera[0].keys.get(replaces=None), acting_user=None)
+    assert authenticate_device(text=text, ip=None).state == "active"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_revoking_the_old_key_and_the_first_use_of_the_new_one_do_not_wait_for_each_other():
+    camera = make_device()
+    rotate(camera)
+    text = fetched(camera)
+    old = camera[0].keys.get(replaces=None)
+
+    def both(number: int):
+        if number:
+            return authenticate_device(text=text, ip=None)
+        return revoke_key(key=old, acting_user=None)
+
+    answers = at_once(both)
+    assert all(answer is None or isinstance(answer, (DeviceKey, KeyRevoked)) for answer in answers)
+    old.refresh_from_db()
+    assert old.state == "revoked"
+
+
 def test_what_is_revoked_is_announced(camera, monkeypatch):
     told = []
     monkeypatch.setattr("devices.services.keys.announce", told.append)

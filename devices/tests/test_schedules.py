@@ -7,10 +7,10 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from devices.models import Schedule
+from devices.health import condition_of, with_condition
+from devices.models import DeviceStatus, Schedule
 from devices.services.configuration import desired_configuration
 from devices.services.configuring import configure_device
-from devices.services.firing import follow_time_zones
 from devices.services.lifecycle import DeviceOutOfUse, retire_device
 from devices.services.schedules import (
     MOST,
@@ -19,6 +19,7 @@ from devices.services.schedules import (
     TooManySchedules,
     add_schedule,
     change_schedule,
+    follow_time_zones,
     newest_rule,
     next_runs,
     remove_schedule,
@@ -209,6 +210,51 @@ def test_schedules_follow_the_organization_to_another_zone(device, org):
     assert (version(device), version(stays)) == (before[0] + 1, before[1])
 
 
+# 86,399 seconds: a second earlier each day, and loud for one minute of the day, which came in 2001.
+OVER = {"interval_seconds": 86_399, "quiet_from": time(0, 1), "quiet_until": time(0)}
+
+
+def test_a_rule_without_a_run_from_now_on_is_refused(device):
+    with pytest.raises(InvalidSchedule, match="would not run any more"):
+        add(device, **OVER)
+    schedule = add(device)
+    with pytest.raises(InvalidSchedule, match="would not run any more"):
+        change(schedule, **OVER)
+    assert newest_rule(schedule).interval_seconds == 600
+
+
+@pytest.mark.parametrize("broken", [{"time_zone": "Europe/Atlantis"}, OVER])
+def test_a_rule_that_cannot_be_followed_any_more_breaks_no_page(device, org, client, broken):
+    schedule = add(device)
+    schedule.rules.update(**broken)
+    api = Client(headers=bearer(owner_of(org)))
+    DeviceStatus.unscoped.filter(device=device).update(last_seen_at=timezone.now() - timedelta(days=2))
+    for address in ("/cameras", f"/cameras/{device.pk}", f"/cameras/{device.pk}/calendar"):
+        assert client.get(address).status_code == 200
+    for address in ("", f"/{device.pk}", f"/{device.pk}/config", f"/{device.pk}/calendar"):
+        assert api.get(f"/v1/devices{address}").status_code == 200
+    listed = client.get(f"/cameras/{device.pk}/schedules").text
+    assert "No picture is to come." in listed
+    assert ("Cannot be followed any more: There is no time zone" in listed) == ("time_zone" in broken)
+    [shown] = api.get(f"/v1/devices/{device.pk}/schedules").json()["schedules"]
+    assert (shown["next_runs"], shown["label"]) == ([], "Round")
+    assert client.get(f"/cameras/{device.pk}/schedules/{schedule.pk}").status_code == 200
+    assert client.get(f"/cameras/{device.pk}/schedules/{schedule.pk}/remove").status_code == 200
+    assert condition_of(with_condition(org.devices).get(), timezone.now()).reachable.state == "unknown"
+
+
+def test_what_cannot_be_followed_any_more_is_switched_off_mended_and_removed(device):
+    schedule = add(device)
+    schedule.rules.update(time_zone="Europe/Atlantis")
+    change(schedule, enabled=False)
+    change(schedule, label="Tour")
+    change(schedule, enabled=True)  # on the clock that the camera has
+    assert (newest_rule(schedule).time_zone, schedule.label) == (VIENNA, "Tour")
+    schedule.rules.update(time_zone="Europe/Atlantis")
+    remove_schedule(schedule=schedule, acting_user=None)
+    assert schedule.removed_at is not None
+
+
 # API
 
 
@@ -301,6 +347,37 @@ def test_another_cameras_schedule_is_not_there(device, org):
     )
     page = logged_in(owner_of(org)).get(f"/cameras/{device.pk}/schedules/{other.pk}")
     assert page.status_code == 404
+
+
+def test_schedules_do_not_leak_to_another_organization(device):
+    schedule = add(device, "Unmentionable")
+    stranger = owner_of(make_org(name="Strangers"))
+    own = add(make_device(stranger.memberships.get().org)[0], "Own")
+    api, client = Client(headers=bearer(stranger)), logged_in(stranger)
+    for camera in (device.pk, own.device_id):  # theirs, and theirs under the address of one's own camera
+        one = f"schedules/{schedule.pk}"
+        pages = [f"/cameras/{camera}/{one}", f"/cameras/{camera}/{one}/remove"]
+        answers = [client.get(address) for address in pages]
+        answers += [client.post(address, FORM) for address in (*pages, f"/cameras/{camera}/{one}/switch")]
+        sent = {"data": {"label": "Taken"}, "content_type": "application/json"}
+        answers += [
+            api.get(f"/v1/devices/{camera}/{one}"),
+            api.patch(f"/v1/devices/{camera}/{one}", **sent),
+            api.delete(f"/v1/devices/{camera}/{one}"),
+        ]
+        assert [answer.status_code for answer in answers] == [404] * 8
+        assert not any("Unmentionable" in answer.text for answer in answers)
+    for method, address in (("get", ""), ("post", ""), ("post", "/preview")):
+        assert call(method, f"{device.pk}/schedules{address}", stranger, {}).status_code == 404
+    assert client.get(f"/cameras/{device.pk}/schedules").status_code == 404
+    assert client.post(f"/cameras/{device.pk}/schedules/add", FORM).status_code == 404
+    assert [one["label"] for one in api.get(f"/v1/devices/{own.device_id}/schedules").json()["schedules"]] == [
+        "Own"
+    ]
+    assert "Unmentionable" not in client.get(f"/cameras/{own.device_id}/schedules").text
+    schedule.refresh_from_db()
+    assert (schedule.label, schedule.enabled, schedule.removed_at) == ("Unmentionable", True, None)
+    assert device.schedules.count() == 1
 
 
 # Pages

@@ -39,6 +39,7 @@ def test_a_camera_is_added_with_its_status_and_its_first_key():
         "delivery_checked_at": None,
         "last_received_at": None,
         "usable": None,
+        "usable_seen_at": None,
         "usable_since": None,
         "usable_reason": "",
     }

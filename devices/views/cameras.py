@@ -13,6 +13,7 @@ from devices.services.devices import add_device, rename_device
 from devices.views.configuration import configuration_context
 from devices.views.keys import key_page
 from devices.views.lookups import device_or_404
+from devices.vitals import losses_of, vitals_of
 from orgs.access import MemberRequest, requires
 from orgs.models import Role
 
@@ -33,11 +34,17 @@ def add_camera(request: MemberRequest) -> HttpResponse:
 @requires(Role.ADMIN)
 def camera_settings(request: MemberRequest, pk: uuid.UUID) -> HttpResponse:
     device = device_or_404(request, pk)
+    keys = list(device.keys.with_usage().newest_first())
+    installations = list(device.installations.select_related("unit", "key").order_by("-pk"))
     context = {
         "device": device,
-        "keys": device.keys.with_usage().newest_first(),
+        "keys": keys,
+        "being_replaced": {key.replaces_id for key in keys if key.is_waiting},
         **configuration_context(device),
-        "installations": device.installations.select_related("unit", "key").order_by("-pk"),
+        "vitals": vitals_of(device.status),
+        "losses": losses_of(device.status),
+        "installations": installations,
+        "is_served": any(installation.removed_at is None for installation in installations),
     }
     return render(request, "devices/settings.html", context)
 

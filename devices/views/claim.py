@@ -9,7 +9,7 @@ from django.views.decorators.http import require_http_methods
 from devices.access import devices_of
 from devices.forms.claims import ClaimForm
 from devices.models import Device
-from devices.services.claims import claim_camera, replace_hardware
+from devices.services.claims import claim_unit
 from orgs.access import MemberRequest, requires
 from orgs.models import Role
 
@@ -19,7 +19,8 @@ from orgs.models import Role
 @requires(Role.ADMIN)
 def claim(request: MemberRequest) -> HttpResponse:
     initial = {name: request.GET.get(name, "") for name in ("code", "camera")}
-    form = ClaimForm(request.POST or None, devices=devices_of(request.membership), initial=initial)
+    sent = (request.POST, request.FILES) if request.method == "POST" else ()
+    form = ClaimForm(*sent, devices=devices_of(request.membership), initial=initial)
     if form.is_valid():
         with form.refusals():
             device = _claim(request, form)
@@ -31,10 +32,11 @@ def claim(request: MemberRequest) -> HttpResponse:
 
 
 def _claim(request: MemberRequest, form: ClaimForm) -> Device:
-    sent, user = form.cleaned_data, request.user
-    if sent["camera"] is None:
-        org = request.membership.org
-        return claim_camera(org=org, claim=sent["code"], name=sent["name"], acting_user=user)
-    device: Device = sent["camera"]
-    replace_hardware(device=device, claim=sent["code"], acting_user=user)
-    return device
+    sent = form.cleaned_data
+    return claim_unit(
+        org=request.membership.org,
+        claim=sent["label"],
+        name=sent["name"],
+        device=sent["camera"],
+        acting_user=request.user,
+    )

@@ -11,7 +11,7 @@ from django.views.decorators.http import require_http_methods
 from devices.differences import seconds_in_words
 from devices.forms.configuration import ConfigurationForm
 from devices.models import Device
-from devices.services.configuration import differences_of, settings_of, zone_of
+from devices.services.configuration import differences_of, is_in_sync, settings_of, zone_of
 from devices.services.configuring import configure_device
 from devices.views.lookups import device_or_404
 from orgs.access import MemberRequest, requires
@@ -38,12 +38,14 @@ def configure_camera(request: MemberRequest, pk: uuid.UUID) -> HttpResponse:
 def configuration_context(device: Device) -> dict[str, Any]:
     """What ``devices/_configuration.html`` needs."""
     settings = settings_of(device)
+    differences = differences_of(device, device.status)
     return {
         "zone": zone_of(device),
         "heartbeat": seconds_in_words(settings["heartbeat_seconds"]),
         "poll": seconds_in_words(settings["poll_seconds"]),
         "picture": settings["picture"],
-        "differences": differences_of(device, device.status),
+        "differences": differences,
+        "in_sync": is_in_sync(device.status, differences),
     }
 
 

@@ -7,12 +7,14 @@ from django.conf import settings
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
+from django.utils.formats import date_format
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
 from devices.forms.keys import KeyForm, RotationForm
-from devices.models import Device
-from devices.services.keys import issue_key, revoke_key
+from devices.models import Device, DeviceKey
+from devices.services.keys import issue_key, revoke_key, unused_successors
 from devices.services.rotation import rotate_key
 from devices.views.lookups import device_or_404
 from orgs.access import MemberRequest, requires
@@ -37,11 +39,14 @@ def add_key(request: MemberRequest, pk: uuid.UUID) -> HttpResponse:
 def end_key(request: MemberRequest, pk: uuid.UUID, key_pk: uuid.UUID) -> HttpResponse:
     device = device_or_404(request, pk)
     key = get_object_or_404(device.keys, pk=key_pk)
+    unused = unused_successors(key)
     if request.method == "POST":
+        stays = _what_stays(key)
         revoke_key(key=key, acting_user=request.user)
-        messages.success(request, f"The key {key} is revoked.")
+        with_it = f", and {', '.join(map(str, unused))} with it" if unused else ""
+        messages.success(request, f"The key {key} is revoked{with_it}.{stays}")
         return redirect("camera-settings", pk)
-    return render(request, "devices/revoke_key.html", {"device": device, "key": key})
+    return render(request, "devices/revoke_key.html", {"device": device, "key": key, "unused": unused})
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -57,6 +62,15 @@ def replace_key(request: MemberRequest, pk: uuid.UUID, key_pk: uuid.UUID) -> Htt
             return redirect("camera-settings", pk)
     context = {"device": device, "key": key, "form": form}
     return render(request, "devices/rotate_key.html", context, status=form.status)
+
+
+def _what_stays(key: DeviceKey) -> str:
+    """Of a key that waits: what is now with the one it was to replace, whose end was set when that began."""
+    old = key.replaces if key.is_waiting else None
+    if old is None or old.state != "active" or old.expires_at is None:
+        return ""
+    ends_at = date_format(timezone.localtime(old.expires_at), "j F Y, H:i")
+    return f" The key {old} ends on {ends_at} all the same."
 
 
 def key_page(request: MemberRequest, device: Device, key: str) -> HttpResponse:

@@ -10,11 +10,11 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from devices.forms.schedules import ScheduleForm
 from devices.models import Device, Schedule
-from devices.planning import as_rule
+from devices.planning import words_of
 from devices.rules_in_words import in_words
 from devices.services.configuration import zone_of
-from devices.services.firing import LISTENING
 from devices.services.schedules import MOST, add_schedule, change_schedule, newest_rule, next_runs, remove_schedule
+from devices.services.sightings import listens
 from devices.views.lookups import device_or_404
 from orgs.access import MemberRequest, requires
 from orgs.models import Role
@@ -25,14 +25,13 @@ from orgs.models import Role
 def schedules(request: MemberRequest, pk: uuid.UUID) -> HttpResponse:
     device = device_or_404(request, pk)
     kept = device.schedules.kept().order_by("pk").prefetch_related("rules")
-    rules = [(schedule, as_rule(newest_rule(schedule))) for schedule in kept]
-    heard = device.status.listened_at
+    rules = [(schedule, newest_rule(schedule)) for schedule in kept]
     context = {
         "device": device,
-        "rows": [(schedule, in_words(rule), next_runs(rule)) for schedule, rule in rules],
+        "rows": [(schedule, words_of(rule), next_runs(rule)) for schedule, rule in rules],
         "is_full": len(rules) >= MOST,
         "zone": zone_of(device),
-        "listens": heard is not None and heard >= timezone.now() - LISTENING,
+        "listens": listens(device.status, timezone.now()),
     }
     return render(request, "devices/schedules.html", context)
 
@@ -55,7 +54,7 @@ def add_to_schedules(request: MemberRequest, pk: uuid.UUID) -> HttpResponse:
 @requires(Role.ADMIN)
 def edit_schedule(request: MemberRequest, pk: uuid.UUID, schedule_pk: uuid.UUID) -> HttpResponse:
     device, schedule = _found(request, pk, schedule_pk)
-    rule = as_rule(newest_rule(schedule))
+    rule = newest_rule(schedule)
     form = ScheduleForm(request.POST or None, device=device, rule=rule, label=schedule.label)
     if form.is_valid() and not _is_preview(request):
         with form.refusals():
@@ -93,7 +92,7 @@ def remove_from_schedules(request: MemberRequest, pk: uuid.UUID, schedule_pk: uu
         remove_schedule(schedule=schedule, acting_user=request.user)
         messages.success(request, f"{schedule.label} is removed.")
         return redirect("camera-schedules", pk)
-    words = in_words(as_rule(newest_rule(schedule)))
+    words = words_of(newest_rule(schedule))
     return render(
         request, "devices/schedule_remove.html", {"device": device, "schedule": schedule, "words": words}
     )

@@ -201,7 +201,7 @@ def accept_invitation(*, token: str, user: User) -> Membership:
     invitation = find_invitation(token=token)
     with scope.within(invitation.org_id), transaction.atomic():
         # Lock the organization, so that neither one link nor one person is let in twice.
-        org = Organization.objects.select_for_update().get(pk=invitation.org_id)
+        org = Organization.objects.select_for_update(no_key=True).get(pk=invitation.org_id)
         invitation = org.invitations.get(pk=invitation.pk)
         refuse_unacceptable(invitation, user)
         now = timezone.now()

@@ -81,7 +81,7 @@ def change_organization(
     retention_days: int | None,
 ) -> Organization:
     """Change an organization's settings, all of them, and return it as it is now."""
-    row = Organization.objects.select_for_update().get(pk=org.pk)
+    row = Organization.objects.select_for_update(no_key=True).get(pk=org.pk)
     before = {field: getattr(row, field) for field in SETTINGS}
     row.name, row.slug, row.time_zone, row.retention_days = name.strip(), slug, time_zone, retention_days
     try:

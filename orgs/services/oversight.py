@@ -55,7 +55,7 @@ def suspend_organization(*, org: Organization, reason: str, acting_user: User | 
 def resume_organization(*, org: Organization, acting_user: User | None, reason: str = "") -> None:
     """Open a suspended organization to its people again. Of one that is open nothing changes."""
     reason = _checked(reason, required=False)
-    row = Organization.objects.select_for_update().get(pk=org.pk)
+    row = Organization.objects.select_for_update(no_key=True).get(pk=org.pk)
     if row.suspended_at is not None:
         before, row.suspended_at = {"suspended_at": row.suspended_at}, None
         row.save(update_fields=["suspended_at"])
@@ -77,7 +77,7 @@ def extend_trial(*, org: Organization, days: int, acting_user: User | None, reas
     if not 1 <= days <= LONGEST_EXTENSION_DAYS:
         raise InvalidExtension(f"A trial is extended by 1 to {LONGEST_EXTENSION_DAYS} days.")
     reason = _checked(reason, required=False)
-    row = Organization.objects.select_for_update().get(pk=org.pk)
+    row = Organization.objects.select_for_update(no_key=True).get(pk=org.pk)
     if row.trial_ends_at is None:
         raise NotOnTrial(f"{row} is not on trial.")
     before, now = row.trial_ends_at, timezone.now()
@@ -107,7 +107,7 @@ def change_limits(
 ) -> None:
     """Set what the plan covers; None is no limit. Nothing is taken away from who has more already."""
     wanted = dict(zip(LIMITS, (device_limit, byte_limit, evaluation_limit, retention_days), strict=True))
-    row = Organization.objects.select_for_update().get(pk=org.pk)
+    row = Organization.objects.select_for_update(no_key=True).get(pk=org.pk)
     before = {name: getattr(row, name) for name in LIMITS if getattr(row, name) != wanted[name]}
     for name, value in wanted.items():
         setattr(row, name, value)

@@ -31,7 +31,7 @@ class AlreadyOwner(Conflict):
 @transaction.atomic
 def offer_ownership(*, membership: Membership, acting_membership: Membership) -> OwnershipTransfer:
     """Offer the organization to one of its members; an owner may, one offer at a time. They are told by e-mail."""
-    org = Organization.objects.select_for_update().get(pk=acting_membership.org_id)
+    org = Organization.objects.select_for_update(no_key=True).get(pk=acting_membership.org_id)
     giver = _live(org, acting_membership.user)
     if giver is None or giver.role != Role.OWNER:
         raise RoleTooSmall("Only an owner can hand the organization over.")
@@ -52,7 +52,7 @@ def offer_ownership(*, membership: Membership, acting_membership: Membership) ->
 @transaction.atomic
 def accept_ownership(*, transfer: OwnershipTransfer, acting_user: User) -> None:
     """Make the receiver an owner, without limits, and the giver an admin."""
-    org = Organization.objects.select_for_update().get(pk=transfer.org_id)
+    org = Organization.objects.select_for_update(no_key=True).get(pk=transfer.org_id)
     if transfer.to_user_id != acting_user.pk:
         raise NotTheReceiver("Only the person it was offered to can accept.")
     _close(org, transfer, "accepted_at")
@@ -71,7 +71,7 @@ def accept_ownership(*, transfer: OwnershipTransfer, acting_user: User) -> None:
 @transaction.atomic
 def cancel_ownership(*, transfer: OwnershipTransfer, acting_user: User) -> None:
     """End an offer: an owner takes it back, or the receiver declines."""
-    org = Organization.objects.select_for_update().get(pk=transfer.org_id)
+    org = Organization.objects.select_for_update(no_key=True).get(pk=transfer.org_id)
     acting = _live(org, acting_user)
     if acting is None or (acting.role != Role.OWNER and acting_user.pk != transfer.to_user_id):
         raise RoleTooSmall("Only an owner, or the person it was offered to, can end the offer.")

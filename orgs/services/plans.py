@@ -134,7 +134,7 @@ def redeem_code(*, org: Organization, code: str, acting_user: User) -> Redemptio
     :class:`CodeUsedUp`; who tries unknown ones again and again has to wait (``TooManyRequests``).
     """
     # Lock the organization, so that it neither redeems a code twice nor adds up from what is changing.
-    row = Organization.objects.select_for_update().get(pk=org.pk)
+    row = Organization.objects.select_for_update(no_key=True).get(pk=org.pk)
     found = _find_code(code, acting_user)
     _refuse_unredeemable(found, row, acting_user)
     # Two organizations cannot both take the last use: the check and the count are one UPDATE.

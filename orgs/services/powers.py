@@ -31,7 +31,7 @@ def as_it_is_now(acting: Membership) -> Membership:
     All changes to who may enter an organization wait for one another here. The membership that a request brings
     was read before it waited, and may have been changed or ended by the one it waited for (:class:`NotAMember`).
     """
-    org = Organization.objects.select_for_update().get(pk=acting.org_id)
+    org = Organization.objects.select_for_update(no_key=True).get(pk=acting.org_id)
     live = org.memberships.live_at(timezone.now()).select_related("user")
     now: Membership | None = live.filter(pk=acting.pk).first()
     if now is None:

@@ -17,7 +17,7 @@ from django.utils import timezone
 from captures.evaluation.teaching import change_definition, learn_again
 from devices.models import Device, Schedule, Unit
 from devices.services.changes import change_device
-from devices.services.claims import claim_camera, hand_out_key, replace_hardware
+from devices.services.claims import claim_camera, claim_unit, hand_out_key, replace_hardware
 from devices.services.configuring import configure_device
 from devices.services.devices import add_device, register_device, rename_device
 from devices.services.installations import end_installation, revoke_keys
@@ -146,6 +146,11 @@ def _(world: World) -> Call:
 @audited("devices.services.claims.claim_camera", "camera.added device", "camera.claimed device")
 def _(world: World) -> Call:
     return partial(claim_camera, org=world.org, claim=world.claim, name="New", acting_user=world.owner)
+
+
+@audited("devices.services.claims.claim_unit", "camera.added device", "camera.claimed device")
+def _(world: World) -> Call:
+    return partial(claim_unit, org=world.org, claim=world.claim, name="New", acting_user=world.owner)
 
 
 @audited("devices.services.claims.replace_hardware", "key.revoked devicekey", "camera.hardware_changed device")

@@ -178,6 +178,23 @@ def test_changes_of_the_configuration_are_told_to_who_asks(server, shell, camera
     assert version == "1.2.3"
 
 
+def test_a_configuration_alone_is_told_soon_without_the_periodic_look(tmp_path):
+    """On SQLite, where nothing is announced, it is found by the search for what is new."""
+    with Server(tmp_path / "var", workers=1) as server, server.shell() as shell:
+        camera = server.add_camera(server.add_organization(), "Gate")
+        server.start()
+        shell(PREAMBLE + "from devices.services.configuration import bump_configuration")
+        with Listener(server.port, camera, "?config=1") as listener:
+            assert [listener.next(), listener.next()] == [
+                {"event": "connected"},
+                {"event": "config", "version": 1},
+            ]
+            change(shell, camera, "bump_configuration(device)")
+            began = time.monotonic()
+            assert listener.next() == {"event": "config", "version": 2}
+            assert time.monotonic() - began < 1.5
+
+
 # --- who may listen
 
 

@@ -6,10 +6,16 @@ import pytest
 from django.apps import apps
 from django.conf import settings
 from django.db import IntegrityError, connection, models, transaction
+from django.utils import timezone
 
+from captures.calendar.models import CalendarDay, Rejection
 from captures.evaluation.models import Definition, Evaluation, Label
 from captures.models import Capture
-from devices.models import Device, DeviceKey, DeviceStatus
+from devices.models import Command, Device, DeviceKey, DeviceStatus, Installation, Schedule, ScheduleRule
+from devices.services.commands import queue_command
+from devices.services.installations import install
+from devices.services.schedules import add_schedule
+from devices.services.units import make_units
 from orgs.models import Organization
 from orgs.tenancy import TenantModel
 from tests.builders import make_capture, make_definition, make_device, make_evaluation, make_label, make_org
@@ -40,8 +46,8 @@ MAY_LOOK_ACROSS = {
     "devices/services/listening.py": "reads what there is for cameras it was given, as far as may be seen",
     "devices/health.py": "loads the schedules of cameras it was given",
     "devices/services/conditions.py": "writes how cameras are that it was given",
-    "devices/services/schedules.py": "locks a camera it was given",
-    "devices/services/firing.py": "fires the schedules of all organizations; lets them follow time zones",
+    "devices/services/schedules.py": "locks a camera it was given; lets all schedules follow time zones",
+    "devices/services/firing.py": "fires the schedules of all organizations",
     "devices/services/sightings.py": "notes when cameras it was given were seen",
     "captures/calendar/found.py": "reads what there is of cameras it was given",
     "captures/calendar/news.py": "finds what came in of all organizations",
@@ -149,7 +155,26 @@ CROSSINGS = [
     (Label, "device_id"),
     (Label, "capture_id"),
     (Evaluation, "capture_id"),
+    (Installation, "device_id"),
+    (Installation, "key_id"),
+    (Schedule, "device_id"),
+    (ScheduleRule, "schedule_id"),
+    (Command, "device_id"),
+    (Command, "schedule_id"),
+    (CalendarDay, "device_id"),
+    (Rejection, "device_id"),
 ]
+
+
+def make_field_rows(device: Device) -> None:
+    """One row of each that a camera in the field has: its hardware, schedule, command, day and refused picture."""
+    now = timezone.now()
+    [label] = make_units(model="Cam", count=1)
+    install(unit=label.unit, device=device, acting_user=None)
+    schedule = add_schedule(device=device, label="Hourly", interval_seconds=3600, acting_user=None)
+    queue_command(device=device, trigger_type="schedule", schedule=schedule, due_at=now)
+    CalendarDay.unscoped.create(org=device.org, device=device, day=now.date(), settled_at=now)
+    Rejection.unscoped.create(org=device.org, device=device, code="x", captured_at=now, first_at=now, last_at=now)
 
 
 @pytest.mark.django_db
@@ -163,8 +188,18 @@ def test_a_row_of_one_organization_cannot_hang_on_anothers(model, column):
     make_definition(capture.device)
     make_label(capture)
     make_evaluation(capture)
+    make_field_rows(capture.device)
     strangers = make_capture(make_device(make_org())[0])
-    target = {"device_id": strangers.device_id, "capture_id": strangers.pk}[column]
+    # Theirs has no rule that holds, nor hardware or days: there a row could not go anyway.
+    theirs = add_schedule(
+        device=strangers.device, label="Off", enabled=False, interval_seconds=3600, acting_user=None
+    )
+    target = {
+        "device_id": strangers.device_id,
+        "capture_id": strangers.pk,
+        "key_id": strangers.device.keys.get().pk,
+        "schedule_id": theirs.pk,
+    }[column]
     own = model.unscoped.filter(org=capture.org)
     before = own.values().get()
     # The key of a status is the camera itself: there the organization is moved instead.

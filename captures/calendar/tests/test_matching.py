@@ -1,5 +1,6 @@
 """Which runs were planned, and which picture answers which."""
 
+import itertools
 from datetime import UTC, date, datetime, timedelta
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -11,7 +12,7 @@ from captures.calendar.delivery import last_runs, standing_of
 from captures.calendar.matching import Sight, match_runs
 from captures.calendar.runs import planned_runs
 from devices.models import Device, Schedule, ScheduleRule
-from devices.planning import delay_of
+from devices.planning import delay_of, moments_of
 from orgs.ids import uuid7
 from orgs.models import Organization
 
@@ -182,3 +183,44 @@ def test_what_is_overdue_is_late_at_first_and_missing_then():
 def test_rare_pictures_are_found_however_long_ago():
     assert standing([], now=at(30), cron="0 8 1 1 *", valid_from=at(-1e6))[0] == "missing"
     assert standing([], now=at(30), cron="0 8 1 1 *", valid_from=at(-10)) == ("unplanned", None)
+
+
+EACH_MINUTE = {"interval_seconds": 60}
+RARE = {"cron": "0 0 29 2 *"}
+
+
+@pytest.mark.parametrize(
+    "histories",
+    [
+        [(EACH_MINUTE, -390, -36), (RARE, -36, None)],
+        [(EACH_MINUTE, -390, -36), *((RARE, -36 + n, -35 + n) for n in range(36)), (RARE, 0, None)],
+        [({"cron": "* * 1 1 *"}, -400, None)],
+        [(EACH_MINUTE, -400, None)] * 3,
+        [({"interval_seconds": 60, "weekdays": [0]}, -400, None)],
+    ],
+)
+def test_the_history_of_rules_costs_nothing(histories, monkeypatch):
+    """What is computed is counted; the last ones are those that all of them end with."""
+    device, now = camera(), at(0)
+    rules = [
+        rule(
+            device,
+            **fields,
+            valid_from=now + timedelta(days=since),
+            valid_until=None if until is None else now + timedelta(days=until),
+        )
+        for fields, since, until in histories
+    ]
+    everything = planned_runs(device, rules, since=now - timedelta(days=400), until=now)
+    computed = itertools.count()
+
+    def counted(*args, **options):
+        for moment in moments_of(*args, **options):
+            next(computed)
+            yield moment
+
+    monkeypatch.setattr("captures.calendar.runs.moments_of", counted)
+    runs = last_runs(device, rules, now=now)
+    assert next(computed) < 400 * len([until for *_, until in histories if until is None]) + 100
+    assert runs == everything[-len(runs) :]
+    assert len(runs) >= 2

@@ -91,7 +91,7 @@ def test_a_day_shows_each_planned_picture(device, yesterday):
     text = page(device, f"/{yesterday:%Y-%m-%d}").content.decode()
     assert f"/captures/{device.captures.order_by('captured_at').first().pk}" in text
     assert "The picture is cut off." in text
-    for word in ("Received", "Refused", "Missing", "broken_picture"):
+    for word in ("Received", "Rejected", "Missing", "broken_picture"):
         assert word in text
 
 
@@ -164,6 +164,19 @@ def test_a_member_of_other_cameras_and_an_outsider_see_none_of_it(device, yester
     for rest in ("", ".csv", f"/{yesterday.date()}"):
         assert page(device, rest, camera_ids=[str(other.pk)]).status_code == 404
         assert logged_in(owner_of(make_org())).get(f"/cameras/{device.pk}/calendar{rest}").status_code == 404
+
+
+def test_programs_of_others_and_a_member_of_other_cameras_get_none_of_it(device, yesterday):
+    """There is a camera with counted days, pictures and a refusal, which its own member gets."""
+    stranger = make_org()
+    _, text = make_token(membership_of(stranger, owner_of(stranger)))
+    other, _ = make_device(device.org)
+    for rest in ("", f"/{yesterday.date()}"):
+        assert ask(device, rest).status_code == 200
+        url, headers = f"/v1/devices/{device.pk}/calendar{rest}", {"Authorization": f"Bearer {text}"}
+        for refused in (Client().get(url, headers=headers), ask(device, rest, camera_ids=[str(other.pk)])):
+            assert (refused.status_code, refused.json()["code"]) == (404, "device_not_found")
+            assert not [word for word in ("days", "r12", "broken_picture") if word in refused.text]
 
 
 def test_a_year_takes_as_many_queries_as_a_week(device):

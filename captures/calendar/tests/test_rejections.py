@@ -11,6 +11,7 @@ from captures.calendar.models import Rejection
 from captures.calendar.rejections import prune_rejections
 from captures.models import Capture
 from tests.builders import make_device, make_jpeg
+from tests.queries import statements_of
 
 pytestmark = pytest.mark.django_db
 BROKEN = make_jpeg()[:-200]
@@ -118,10 +119,11 @@ def test_a_good_picture_asks_no_more_of_the_database_than_before(client, django_
         assert send(client, key, make_jpeg(2)).status_code == 201
 
 
-def test_refusals_are_forgotten_after_90_days():
+def test_refusals_are_forgotten_after_90_days_in_parts(monkeypatch):
+    monkeypatch.setattr("captures.calendar.rejections.DELETED_AT_ONCE", 2)
     device, _ = make_device()
     now = timezone.now()
-    for days in (89, 91):
+    for days in (89, 91, 92, 93):
         Rejection.unscoped.create(
             org=device.org,
             device=device,
@@ -131,5 +133,8 @@ def test_refusals_are_forgotten_after_90_days():
             first_at=now - timedelta(days=days),
             last_at=now - timedelta(days=days),
         )
-    assert (prune_rejections(now=now), prune_rejections(now=now)) == (1, 0)
+    counts = []
+    asked = statements_of(lambda: counts.append(prune_rejections(now=now)))
+    assert (counts, prune_rejections(now=now)) == ([3], 0)
+    assert len([statement for statement in asked if statement.startswith("DELETE")]) == 2
     assert noted() == [("89", "x", 1)]

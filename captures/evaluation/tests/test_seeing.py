@@ -24,6 +24,15 @@ def test_a_back_filled_picture_does_not_change_what_a_newer_one_showed():
     assert usability(device) == (True, newest.captured_at, "")
 
 
+def test_when_the_newest_judged_picture_came_is_noted_and_what_is_only_passed_over_is_not():
+    device, _ = make_device()
+    seen = make_capture(device, minutes=0, verdict="normal")
+    note_seen(seen, status=DONE, usable=True, reason="")
+    skipped = make_capture(device, minutes=10)
+    note_seen(skipped, status=EvaluationStatus.SKIPPED, usable=None, reason="The month is used up.")
+    assert DeviceStatus.unscoped.get(device=device).usable_seen_at == seen.received_at
+
+
 def test_a_newer_picture_that_nobody_looked_at_yet_does_not_count():
     device, _ = make_device()
     make_capture(device, minutes=10)

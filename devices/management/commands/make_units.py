@@ -5,7 +5,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import transaction
 
-from devices.labels import labels_file
+from devices.labels import labels_file, why_labels_lead_nowhere
 from devices.services.labels import Label
 from devices.services.units import make_units
 from orgs.errors import DomainError
@@ -27,8 +27,14 @@ class Command(BaseCommand):
                 labels = make_units(model=options["model"], count=options["count"], code_days=options["days"])
                 if options["out"]:
                     _write(Path(options["out"]), labels_file(labels))
+        except FileExistsError as error:
+            raise CommandError(
+                f"{options['out']} is there already; its codes may be in it. Name another."
+            ) from error
         except (DomainError, OSError) as error:
             raise CommandError(str(error)) from error
+        if warning := why_labels_lead_nowhere():
+            self.stderr.write(self.style.WARNING(warning))
         for label in labels:
             self.stdout.write(_as_json(label) if options["json"] else f"{label.unit.serial}  {label.code}")
 

@@ -1,0 +1,187 @@
+"""Requests on their way through the real server: slow, cut off or too large, and whom they come from."""
+
+import http.client
+import json
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+
+import pytest
+
+from tests.builders import make_jpeg
+from tests.server import HOST, Camera, Server
+
+FORM = b"csrfmiddlewaretoken=" + b"a" * 32 + b"&name=Cut"
+LOG_IN = """
+from orgs.models import User
+from tests.builders import logged_in
+print(logged_in(User.objects.get()).cookies["sessionid"].value)
+"""
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory) -> Iterator[Server]:
+    """One thread, so that whatever keeps it stops everything; and little patience with who does."""
+    folder = tmp_path_factory.mktemp("bridge")
+    settings = {"DJANGO_SETTINGS_MODULE": "tests.impatient_settings", "VISANT_TRUSTED_PROXIES": "127.0.0.2"}
+    with Server(folder, workers=1, threads=1, **settings) as running:
+        running.start()
+        yield running
+
+
+@pytest.fixture(scope="module")
+def camera(server) -> Camera:
+    return server.add_camera(server.add_organization(), "Gate")
+
+
+@pytest.fixture(scope="module")
+def session(server, camera) -> tuple[str, ...]:
+    """The headers with which the owner sends a form."""
+    cookie = server.manage("shell", "--no-imports", "-v0", "-c", LOG_IN).strip()
+    return (
+        f"Cookie: csrftoken={'a' * 32}; sessionid={cookie}",
+        "Content-Type: application/x-www-form-urlencoded",
+    )
+
+
+def head(path: str, length: int, *more: str, method: str = "POST") -> bytes:
+    lines = [f"{method} {path} HTTP/1.1", "Host: localhost", f"Content-Length: {length}", *more]
+    return "\r\n".join([*lines, "", ""]).encode()
+
+
+def picture_of(camera: Camera) -> tuple[str, str]:
+    return f"X-API-Key: {camera.key}", "Content-Type: image/jpeg"
+
+
+@contextmanager
+def sent(server: Server, data: bytes, source: str = HOST) -> Iterator[socket.socket]:
+    with socket.create_connection((HOST, server.port), timeout=20, source_address=(source, 0)) as connection:
+        connection.sendall(data)
+        yield connection
+
+
+def answer_to(connection: socket.socket) -> tuple[int, bytes]:
+    answer = http.client.HTTPResponse(connection)
+    answer.begin()
+    return answer.status, answer.read()
+
+
+def send_slowly(connection: socket.socket, pieces: int) -> None:
+    for _ in range(pieces):
+        connection.sendall(b"x" * 2**16)
+        time.sleep(0.005)
+
+
+def seconds_to_be_answered(server: Server) -> float:
+    began = time.monotonic()
+    assert server.request("GET", "/healthz")[0] == 200
+    return time.monotonic() - began
+
+
+# --- slow ones
+
+
+@pytest.mark.parametrize(
+    "begun",
+    [
+        head("/accounts/login/", 100, "Expect: 100-continue"),
+        head("/v1/captures", 60_000, "Expect: 100-continue"),
+        head("/v1/captures", 8 * 2**20) + b"x",
+        head("/accounts/login/", 100) + b"x",
+    ],
+)
+def test_who_sends_no_body_keeps_no_thread_and_is_sent_away(server, begun):
+    with ExitStack() as stack:
+        slow = [stack.enter_context(sent(server, begun)) for _ in range(10)]
+        time.sleep(0.2)
+        assert seconds_to_be_answered(server) < 1
+        for connection in slow:
+            said = connection.makefile("rb").read()
+            assert b"HTTP/1.1 408 " in said
+    assert "Traceback" not in server.log.read_text()
+
+
+def test_a_body_that_a_thread_awaits_must_come_too(server, camera):
+    """A large one that is only sent when it is asked for: the thread is free again after a while."""
+    begun = head("/v1/captures", 5 * 2**20, "Expect: 100-continue", *picture_of(camera))
+    with sent(server, begun) as slow:
+        assert slow.recv(100).startswith(b"HTTP/1.1 100 ")
+        assert seconds_to_be_answered(server) < 4
+        status, body = answer_to(slow)
+    assert (status, json.loads(body)["code"]) == (400, "body_cut_off")
+    assert "Traceback" not in server.log.read_text()
+
+
+def test_a_small_body_comes_when_it_is_asked_for(server, camera):
+    picture = make_jpeg(3)
+    begun = head("/v1/captures?record_id=asked", len(picture), "Expect: 100-continue", *picture_of(camera))
+    with sent(server, begun) as connection:
+        assert connection.recv(100).startswith(b"HTTP/1.1 100 ")
+        connection.sendall(picture)
+        assert answer_to(connection)[0] == 201
+
+
+# --- cut off
+
+
+@pytest.mark.parametrize("more", [(), ("Expect: 100-continue",)])
+@pytest.mark.parametrize("length", [2 * len(FORM), 2 * 2**16])
+def test_a_form_that_is_cut_off_saves_nothing(server, camera, session, length, more):
+    """What came would be a whole form by itself; but more of it was announced."""
+    gate = server.add_camera(camera_org(server), f"Yard {length} {more}")
+    path = f"/cameras/{gate.id}/rename"
+    with sent(server, head(path, length, *session, *more)) as connection:
+        if more:
+            assert connection.recv(100).startswith(b"HTTP/1.1 100 ")
+        connection.sendall(FORM)
+        time.sleep(0.2)
+    assert seconds_to_be_answered(server) < 2
+    assert ("Cut",) not in server.rows("SELECT name FROM devices_device")
+    whole = FORM + f" {length} {more}".encode()
+    with sent(server, head(path, len(whole), *session) + whole) as connection:
+        assert answer_to(connection)[0] == 302
+    assert (f"Cut {length} {more}",) in server.rows("SELECT name FROM devices_device")
+    assert "Traceback" not in server.log.read_text()
+
+
+# --- too large
+
+
+def test_a_body_that_is_too_large_is_refused_before_it_is_sent(server, camera):
+    begun = head("/v1/captures", 2**30, *picture_of(camera))
+    with sent(server, begun) as connection:
+        status, body = answer_to(connection)
+    assert (status, json.loads(body)["code"]) == (413, "too_many_bytes")
+
+
+@pytest.mark.parametrize("begun", [b"GET /healthz HTTP/1.1\r\nX-Long: ", b"GET /"])
+def test_heads_have_an_end(server, begun):
+    with sent(server, begun) as connection, pytest.raises((ConnectionResetError, BrokenPipeError)):
+        send_slowly(connection, 80)
+    assert seconds_to_be_answered(server) < 2
+
+
+def test_many_requests_in_one_connection_are_no_large_head(server):
+    connection = http.client.HTTPConnection(HOST, server.port, timeout=20)
+    for _ in range(8):
+        connection.request("GET", "/healthz", headers={"X-Long": "x" * 15_000})
+        answer = connection.getresponse()
+        assert (answer.status, bool(answer.read())) == (200, True)
+
+
+# --- from whom
+
+
+@pytest.mark.parametrize(("source", "caller"), [(HOST, HOST), ("127.0.0.2", "192.0.2.7")])
+def test_the_caller_is_who_connects_or_whom_a_trusted_server_names(server, camera, source, caller):
+    seen = server.add_camera(camera_org(server), f"Seen from {source}")
+    said = f"X-API-Key: {seen.key}", "X-Forwarded-For: 192.0.2.7"
+    with sent(server, head("/v1/captures", 0, *said, method="GET"), source) as connection:
+        assert answer_to(connection)[0] == 200
+    prefix = seen.key.split("_")[2]
+    assert server.rows(f"SELECT last_used_from FROM devices_devicekey WHERE prefix = '{prefix}'") == [(caller,)]
+
+
+def camera_org(server: Server) -> str:
+    return str(server.rows("SELECT slug FROM orgs_organization")[0][0])
