@@ -102,22 +102,29 @@ def test_a_person_sees_the_cameras_and_when_they_were_heard_of(client, org, head
             "name": device.name,
             "created_at": device.created_at.isoformat().replace("+00:00", "Z"),
             "last_seen_at": last_seen and last_seen.isoformat().replace("+00:00", "Z"),
+            "state": "active",
+            "time_zone": "",
+            "hardware": None,
         }
         for device, last_seen in ((silent, None), (heard, now))
     ]
-    assert client.get("/v1/devices", headers=headers).json() == {"devices": described, "next": None}
-    assert client.get(f"/v1/devices/{heard.pk}", headers=headers).json() == described[1]
+    answer = client.get("/v1/devices", headers=headers).json()
+    conditions = [device.pop("condition") for device in answer["devices"]]
+    assert answer == {"devices": described, "next": None}
+    assert [condition["reachable"]["state"] for condition in conditions] == ["unknown", "good"]
+    one = client.get(f"/v1/devices/{heard.pk}", headers=headers).json()
+    assert one == {**described[1], "condition": conditions[1]}
 
 
 def test_lists_take_as_many_statements_for_many_rows_as_for_few(client, org, headers):
-    for url in ("/v1/captures", "/v1/devices"):
+    for url, most in (("/v1/captures", 4), ("/v1/devices", 5)):
         client.get(url, headers=headers)  # the first use of a minute is written
         counts = []
         for number in (1, 6):
             for minutes in range(number):
                 make_capture(make_device(org)[0], minutes=minutes)
             counts.append(len(statements_of(lambda url=url: client.get(url, headers=headers))))
-        assert counts[0] == counts[1] <= 4
+        assert counts[0] == counts[1] <= most
 
 
 def test_without_anything_shown_both_ways_are_named(client):
