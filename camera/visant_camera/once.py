@@ -13,10 +13,10 @@ from visant_camera.keys import KeyStore
 from visant_camera.options import Options, read_options
 from visant_camera.outcomes import Outcome, Received
 from visant_camera.records import Record
+from visant_camera.schedule import SCHEDULE
 from visant_camera.sender import Sender
 from visant_camera.sources import NoPicture, open_source
 from visant_camera.spool import Spool
-from visant_camera.wishes import SCHEDULE
 
 PATIENCE = 30.0  # seconds for this picture, and for those of earlier times that wait
 FAREWELL = 2.0

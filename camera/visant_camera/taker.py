@@ -13,10 +13,11 @@ from visant_camera.configuration import Configuration
 from visant_camera.journal import Journal
 from visant_camera.pictures import Picture
 from visant_camera.plan import Plan
+from visant_camera.schedule import SCHEDULE
 from visant_camera.shrink import shrink
 from visant_camera.sources import NoPicture, NothingYet, Source
 from visant_camera.spool import Spool
-from visant_camera.wishes import SCHEDULE, Wish
+from visant_camera.wishes import Wish
 
 log = logging.getLogger(__name__)
 
