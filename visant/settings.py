@@ -471,6 +471,8 @@ LOGGING = {
         # Django gives these two handlers of their own, past the formatter that takes out secrets.
         "django": {"handlers": [], "propagate": True},
         "django.server": {"handlers": [], "propagate": True},
+        # redis gives this one a handler, too, unless it is known already.
+        "push_response": {"level": "INFO"},
         # At DEBUG it would write every query with its parameters: digests, session keys, addresses.
         "django.db.backends": {"level": "INFO"},
         "django_tasks": {"level": "WARNING"},
