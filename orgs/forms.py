@@ -111,7 +111,18 @@ class TransferForm(ServiceForm):
         cast(MemberChoiceField, self.fields["membership"]).queryset = members.select_related("user")
 
 
-class TokenForm(ServiceForm):
+class EndingForm(ServiceForm):
+    """Asks for the last day of a key, if it has one."""
+
+    expires_at = DayField(label="Last day", required=False, help_text="Empty: it does not end by itself.")
+
+    def clean_expires_at(self) -> datetime | None:
+        """Return the end of that day in the current time zone."""
+        last_day: date | None = self.cleaned_data["expires_at"]
+        return midnight(last_day + timedelta(days=1)) if last_day else None
+
+
+class TokenForm(EndingForm):
     """A personal API token; what is empty does not limit it."""
 
     name = forms.CharField(
@@ -120,7 +131,6 @@ class TokenForm(ServiceForm):
         widget=forms.TextInput(attrs={"autocomplete": "off"}),
     )
     access = forms.ChoiceField(label="It may", choices=ApiToken.Access.choices, widget=forms.RadioSelect)
-    expires_at = DayField(label="Last day", required=False, help_text="Empty: it does not end by itself.")
     networks = forms.CharField(
         label="Allowed networks",
         required=False,
@@ -135,10 +145,7 @@ class TokenForm(ServiceForm):
         help_text="Empty: no limit. Requests refused over it count, too. Days are UTC.",
     )
 
-    def clean_expires_at(self) -> datetime | None:
-        """Return the end of that day in the current time zone."""
-        last_day: date | None = self.cleaned_data["expires_at"]
-        return midnight(last_day + timedelta(days=1)) if last_day else None
+    field_order = ["name", "access", "expires_at", "networks", "daily_quota"]
 
     def clean_networks(self) -> list[str]:
         return str(self.cleaned_data["networks"]).split()

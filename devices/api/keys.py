@@ -19,6 +19,7 @@ from devices.services.keys import get_key, issue_key, revoke_key
 from devices.services.rotation import DAYS, LONGEST_DAYS, rotate_key
 from orgs.api.parsers import JSONParser
 from orgs.api.serializers.base import In, received
+from orgs.api.serializers.tokens import AccessKeyOut
 from orgs.api.views import MemberAPIView
 from orgs.models import Role
 from orgs.models.tokens import LARGEST_QUOTA
@@ -34,27 +35,12 @@ class RotationIn(In):
     expires_at = serializers.DateTimeField(required=False, allow_null=True, help_text="The end of the new key.")
 
 
-class UsedOut(serializers.Serializer[DeviceKey]):
-    today = serializers.IntegerField(source="requests_today")
-    last_30_days = serializers.IntegerField(source="requests_lately")
-
-
-class KeyOut(serializers.Serializer[DeviceKey]):
+class KeyOut(AccessKeyOut):
     """``waiting``: it is to replace the key ``replaces``, and was not used yet; ``delivered_at``: fetched."""
 
-    id = serializers.UUIDField()
-    prefix = serializers.CharField()
-    state = serializers.ChoiceField(choices=["active", "expired", "revoked"])
-    created_at = serializers.DateTimeField()
-    expires_at = serializers.DateTimeField(allow_null=True)
-    revoked_at = serializers.DateTimeField(allow_null=True)
-    last_used_at = serializers.DateTimeField(allow_null=True)
-    last_used_from = serializers.IPAddressField(allow_null=True)
-    daily_quota = serializers.IntegerField(allow_null=True)
     replaces = serializers.UUIDField(source="replaces_id", allow_null=True)
     waiting = serializers.BooleanField(source="is_waiting")
     delivered_at = serializers.DateTimeField(allow_null=True)
-    requests = UsedOut(source="*")
 
 
 class DeviceKeyNewOut(KeyOut):

@@ -1,19 +1,8 @@
-from datetime import date, datetime, timedelta
-
 from django import forms
 
 from devices.services.rotation import DAYS, LONGEST_DAYS
-from orgs.forms import DayField, ServiceForm, midnight
+from orgs.forms import DayField, EndingForm
 from orgs.models.tokens import LARGEST_QUOTA
-
-
-class EndingForm(ServiceForm):
-    expires_at = DayField(label="Last day", required=False, help_text="Empty: it does not end by itself.")
-
-    def clean_expires_at(self) -> datetime | None:
-        """Return the end of that day in the current time zone."""
-        last_day: date | None = self.cleaned_data["expires_at"]
-        return midnight(last_day + timedelta(days=1)) if last_day else None
 
 
 class KeyForm(EndingForm):

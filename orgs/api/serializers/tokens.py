@@ -1,5 +1,7 @@
 """Personal API tokens, as they are asked for and shown."""
 
+from typing import Any
+
 from rest_framework import serializers
 
 from orgs.api.serializers.base import In
@@ -22,19 +24,18 @@ class TokenNameIn(In):
     name = serializers.CharField(max_length=100)
 
 
-class RequestsOut(serializers.Serializer[ApiToken]):
+class RequestsOut(serializers.Serializer[Any]):
     """Requests it made, counted by days of UTC; the last seconds may be missing."""
 
     today = serializers.IntegerField(source="requests_today")
     last_30_days = serializers.IntegerField(source="requests_lately")
 
 
-class TokenOut(serializers.Serializer[ApiToken]):
+class AccessKeyOut(serializers.Serializer[Any]):
+    """What is told of each key, a person's or a camera's. Needs ``with_usage()``."""
+
     id = serializers.UUIDField()
-    name = serializers.CharField()
     prefix = serializers.CharField()
-    access = serializers.ChoiceField(choices=ApiToken.Access.choices)
-    networks = serializers.ListField(child=serializers.CharField())
     daily_quota = serializers.IntegerField(allow_null=True)
     state = serializers.ChoiceField(choices=["active", "expired", "revoked"])
     created_at = serializers.DateTimeField()
@@ -43,6 +44,12 @@ class TokenOut(serializers.Serializer[ApiToken]):
     last_used_at = serializers.DateTimeField(allow_null=True)
     last_used_from = serializers.IPAddressField(allow_null=True)
     requests = RequestsOut(source="*")
+
+
+class TokenOut(AccessKeyOut):
+    name = serializers.CharField()
+    access = serializers.ChoiceField(choices=ApiToken.Access.choices)
+    networks = serializers.ListField(child=serializers.CharField())
 
 
 class NewTokenOut(TokenOut):
