@@ -46,9 +46,9 @@ bench: .venv/installed-dev ## numbers for bench/README.md; takes some minutes. S
 	@touch $@
 
 .venv/installed: .venv/uv-$(UV_VERSION) requirements.txt camera/pyproject.toml
-	@$(UV) pip install -q --python $(PY) -r requirements.txt -e 'camera[scene]'
+	@$(UV) pip install -q --compile-bytecode --python $(PY) -r requirements.txt -e 'camera[scene]'
 	@touch $@
 
 .venv/installed-dev: .venv/installed requirements-dev.txt
-	@$(UV) pip install -q --python $(PY) -r requirements-dev.txt
+	@$(UV) pip install -q --compile-bytecode --python $(PY) -r requirements-dev.txt
 	@touch $@

@@ -38,6 +38,8 @@ def _prepare() -> None:
     for name in list(os.environ):
         if name.startswith("VISANT_") and not name.startswith("VISANT_TEST_"):
             del os.environ[name]
+    # Many tests start processes, which would compile all modules anew, two seconds each.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     os.environ["VISANT_VAR"] = str(FOLDER / "var")
     (FOLDER / "var/static").mkdir(parents=True)
     os.environ["VISANT_URL"] = "http://testserver"
@@ -49,10 +51,15 @@ def _prepare() -> None:
         from tests.postgresql import with_plain_role
 
         os.environ["DATABASE_URL"] = with_plain_role(os.environ["VISANT_TEST_DATABASE_URL"])
+    if "VISANT_TEST_SHARED" not in os.environ:  # the first process of the run; xdist's workers inherit it
+        from tests.databases import drop_migrated
+
+        os.environ["VISANT_TEST_SHARED"] = str(FOLDER)
+        atexit.register(drop_migrated)
 
 
+atexit.register(shutil.rmtree, FOLDER, ignore_errors=True)  # the last of what is to be done at the end
 _prepare()
-atexit.register(shutil.rmtree, FOLDER, ignore_errors=True)
 
 
 @pytest.hookimpl(trylast=True)
@@ -63,6 +70,14 @@ def pytest_configure() -> None:
     if connection.vendor == "sqlite":
         connection.settings_dict["TEST"]["NAME"] = str(FOLDER / "test.sqlite3")
     _flush_without_triggers(type(connection.ops))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What is marked ``once`` does the same in either run: it is done in one of them."""
+    if os.environ.get("VISANT_TEST_DATABASE") == "postgresql":
+        for item in items:
+            if item.get_closest_marker("once"):
+                item.add_marker(pytest.mark.skip(reason="no matter of the database: run with SQLite"))
 
 
 def _flush_without_triggers(kind: Any) -> None:

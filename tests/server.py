@@ -13,12 +13,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple
-from urllib.parse import urlsplit
 
-from tests.postgresql import ROLE, in_database, with_plain_role
+from tests.databases import BASE_DIR, Database, environment_of
 from visant.processes import web_command
 
-BASE_DIR = Path(__file__).resolve().parent.parent
 HOST = "127.0.0.1"
 START_SECONDS = 60
 # Answers each line with what went wrong, or an empty text.
@@ -51,13 +49,11 @@ class Server:
         self.workers = workers
         self.port = _free_port()
         self.url = f"http://{HOST}:{self.port}"
-        self.database = _Database.for_run(folder)
+        self.database = Database.for_run(folder)
         self.environment = {
-            **{name: value for name, value in os.environ.items() if not _is_ours(name)},
-            "VISANT_VAR": str(folder),
+            **environment_of(folder, self.database.url),
             "VISANT_URL": self.url,
             "VISANT_WEB_THREADS": str(threads),
-            "DATABASE_URL": self.database.url,
             **environment,
         }
         self._process: subprocess.Popen[bytes] | None = None
@@ -65,7 +61,6 @@ class Server:
     def __enter__(self) -> "Server":
         self.folder.mkdir(parents=True, exist_ok=True)
         self.database.create()
-        self.manage("migrate", "--verbosity=0")
         return self
 
     def __exit__(
@@ -178,54 +173,6 @@ class Server:
         self._process.wait(timeout=START_SECONDS)
         self._process = None
         _wait_until(self._refuses, "A worker outlived the server.")
-
-
-class _Database(NamedTuple):
-    """Where the server keeps its rows. ``admin_url``: the PostgreSQL in which the database is made, or ''."""
-
-    url: str
-    admin_url: str
-
-    @classmethod
-    def for_run(cls, folder: Path) -> "_Database":
-        if os.environ.get("VISANT_TEST_DATABASE") != "postgresql":
-            return cls(f"sqlite:///{folder / 'visant.sqlite3'}", "")
-        admin_url = os.environ["VISANT_TEST_DATABASE_URL"]
-        name = f"server_{os.getpid()}_{time.monotonic_ns()}"
-        return cls(in_database(with_plain_role(admin_url), name), admin_url)
-
-    @property
-    def name(self) -> str:
-        return urlsplit(self.url).path.lstrip("/")
-
-    def create(self) -> None:
-        self._administer(f"CREATE DATABASE {self.name} OWNER {ROLE}")
-
-    def drop(self) -> None:
-        self._administer(f"DROP DATABASE IF EXISTS {self.name} WITH (FORCE)")
-
-    def rows(self, query: str) -> list[tuple[Any, ...]]:
-        if not self.admin_url:
-            import sqlite3
-
-            with sqlite3.connect(self.url.removeprefix("sqlite:///")) as connection:
-                return connection.execute(query).fetchall()
-        import psycopg
-
-        with psycopg.connect(in_database(self.admin_url, self.name)) as connection:
-            return connection.execute(query).fetchall()
-
-    def _administer(self, statement: str) -> None:
-        if not self.admin_url:
-            return
-        import psycopg
-
-        with psycopg.connect(self.admin_url, autocommit=True) as connection:
-            connection.execute(statement)
-
-
-def _is_ours(name: str) -> bool:
-    return name == "DATABASE_URL" or (name.startswith("VISANT_") and not name.startswith("VISANT_TEST_"))
 
 
 def _free_port() -> int:

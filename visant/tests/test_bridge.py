@@ -180,7 +180,8 @@ def test_the_caller_is_who_connects_or_whom_a_trusted_server_names(server, camer
     with sent(server, head("/v1/captures", 0, *said, method="GET"), source) as connection:
         assert answer_to(connection)[0] == 200
     prefix = seen.key.split("_")[2]
-    assert server.rows(f"SELECT last_used_from FROM devices_devicekey WHERE prefix = '{prefix}'") == [(caller,)]
+    [(used_from,)] = server.rows(f"SELECT last_used_from FROM devices_devicekey WHERE prefix = '{prefix}'")
+    assert str(used_from) == caller  # PostgreSQL has a type for addresses
 
 
 def camera_org(server: Server) -> str:

@@ -9,6 +9,8 @@ import pytest
 
 from visant.environment import parse_peppers
 
+pytestmark = pytest.mark.once
+
 BASE_DIR = Path(__file__).resolve().parent.parent.parent
 
 

@@ -199,6 +199,7 @@ RARE = {"cron": "0 0 29 2 *"}
         [({"interval_seconds": 60, "weekdays": [0]}, -400, None)],
     ],
 )
+@pytest.mark.once
 def test_the_history_of_rules_costs_nothing(histories, monkeypatch):
     """What is computed is counted; the last ones are those that all of them end with."""
     device, now = camera(), at(0)

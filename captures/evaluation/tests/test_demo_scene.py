@@ -1,10 +1,13 @@
 """The demo's yard: what the client paints and the scene evaluator must agree about who is there."""
 
+import pytest
 from visant_camera.sources.scene import SceneSource
 
 from captures.evaluation.pictures import Picture, decode_picture
 from captures.evaluation.scene import SceneEvaluator
 from captures.evaluation.verdicts import Context
+
+pytestmark = pytest.mark.once
 
 LEARNT = 20
 PICTURES = 80  # two cycles of its light

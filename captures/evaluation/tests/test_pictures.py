@@ -10,6 +10,8 @@ from PIL import ExifTags, Image
 from captures.evaluation.pictures import Picture, Undecodable, decode_picture, make_thumbnail
 from captures.evaluation.tests.painting import encode, paint_place
 
+pytestmark = pytest.mark.once
+
 MOMENT = datetime(2026, 6, 1, 12, tzinfo=UTC)
 
 

@@ -6,6 +6,8 @@ import pytest
 from captures.evaluation.masks import build_mask
 from captures.evaluation.regions import parse_polygons
 
+pytestmark = pytest.mark.once
+
 LEFT = [[0, 0], [0.5, 0], [0.5, 1], [0, 1]]
 RIGHT = [(0.5, 0.0), (1.0, 0.0), (1.0, 1.0), (0.5, 1.0)]
 LOWER = [(0.0, 0.5), (1.0, 0.5), (1.0, 1.0), (0.0, 1.0)]

@@ -13,6 +13,8 @@ from captures.evaluation.scene import SceneEvaluator
 from captures.evaluation.tests.painting import make_context, make_picture, paint, paint_references
 from captures.evaluation.verdicts import Box, Verdict
 
+pytestmark = pytest.mark.once
+
 PERSON = (150, 180, 16, 24, 40)
 EVALUATOR = SceneEvaluator()
 

@@ -13,6 +13,8 @@ from captures.evaluation.pictures import Picture
 from captures.evaluation.tests.painting import make_context, make_picture, paint, paint_references
 from captures.evaluation.usability import UsabilityEvaluator
 
+pytestmark = pytest.mark.once
+
 HEIGHT, WIDTH = 240, 320
 
 

@@ -1,0 +1,109 @@
+"""Databases of real servers: each its own, copied from one that was migrated once for the whole run."""
+
+import fcntl
+import os
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any, NamedTuple
+from urllib.parse import urlsplit
+
+from tests.postgresql import ROLE, in_database, with_plain_role
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+
+
+def is_ours(name: str) -> bool:
+    """Whether a variable is about a Visant that runs, and not about the tests."""
+    return name == "DATABASE_URL" or (name.startswith("VISANT_") and not name.startswith("VISANT_TEST_"))
+
+
+def environment_of(folder: Path, database_url: str) -> dict[str, str]:
+    """The variables of a Visant that keeps its state in ``folder``; nothing of the tests' own settings."""
+    plain = {name: value for name, value in os.environ.items() if not is_ours(name)}
+    return {**plain, "VISANT_VAR": str(folder), "DATABASE_URL": database_url}
+
+
+class Database(NamedTuple):
+    """Where a server keeps its rows. ``admin_url``: the PostgreSQL in which the database is made, or ''."""
+
+    url: str
+    admin_url: str
+
+    @classmethod
+    def for_run(cls, folder: Path) -> "Database":
+        """A SQLite file in ``folder``, or a new one on the PostgreSQL that the tests run on; not made yet."""
+        return cls._named(folder, f"server_{os.getpid()}_{time.monotonic_ns()}")
+
+    @classmethod
+    def _named(cls, folder: Path, name: str) -> "Database":
+        if os.environ.get("VISANT_TEST_DATABASE") != "postgresql":
+            return cls(f"sqlite:///{folder / 'visant.sqlite3'}", "")
+        admin_url = os.environ["VISANT_TEST_DATABASE_URL"]
+        return cls(in_database(with_plain_role(admin_url), name), admin_url)
+
+    @property
+    def name(self) -> str:
+        return urlsplit(self.url).path.lstrip("/")
+
+    def create(self) -> None:
+        """Make it, with the schema of today."""
+        template = _migrated()
+        if self.admin_url:
+            self._administer(f"CREATE DATABASE {self.name} OWNER {ROLE} TEMPLATE {template.name}")
+        else:
+            shutil.copyfile(*(one.url.removeprefix("sqlite:///") for one in (template, self)))
+
+    def drop(self) -> None:
+        self._administer(f"DROP DATABASE IF EXISTS {self.name} WITH (FORCE)")
+
+    def rows(self, query: str) -> list[tuple[Any, ...]]:
+        if not self.admin_url:
+            import sqlite3
+
+            with sqlite3.connect(self.url.removeprefix("sqlite:///")) as connection:
+                return connection.execute(query).fetchall()
+        import psycopg
+
+        with psycopg.connect(in_database(self.admin_url, self.name)) as connection:
+            return connection.execute(query).fetchall()
+
+    def _administer(self, statement: str) -> None:
+        if not self.admin_url:
+            return
+        import psycopg
+
+        with psycopg.connect(self.admin_url, autocommit=True) as connection:
+            connection.execute(statement)
+
+
+def _migrated() -> Database:
+    """The database that the others are copies of. The first process of the run that asks makes it."""
+    folder = _shared_folder()
+    folder.mkdir(parents=True, exist_ok=True)
+    database = Database._named(folder, _template_name())
+    done = folder / "migrated"
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not done.exists():
+            database._administer(f"CREATE DATABASE {database.name} OWNER {ROLE}")
+            command = [sys.executable, "manage.py", "migrate", "--verbosity=0"]
+            subprocess.run(command, cwd=BASE_DIR, env=environment_of(folder, database.url), check=True)
+            done.touch()
+    return database
+
+
+def drop_migrated() -> None:
+    """At the end of the run: a PostgreSQL that is not the tests' own keeps nothing of them."""
+    if (_shared_folder() / "migrated").exists():
+        Database._named(_shared_folder(), _template_name()).drop()
+
+
+def _shared_folder() -> Path:
+    return Path(os.environ["VISANT_TEST_SHARED"]) / "migrated-once"
+
+
+def _template_name() -> str:
+    return "template_" + Path(os.environ["VISANT_TEST_SHARED"]).name.replace("-", "_").lower()
