@@ -71,8 +71,8 @@ def move_files(
     """Copy every file that a row speaks of and ``target`` has not; safe to end at any point, and to run again.
 
     What is read is compared with the row's digest before it is written. ``verify``: what the target has is read
-    again and compared, what was there already, too; what is wrong there is written anew. ``delete_source`` verifies
-    each file, then deletes it in the source. ``moved`` is called with the number of files after each batch. Raises
+    again and compared, what was there already, too; what is wrong there is written anew. ``delete_source``: what
+    was verified is deleted in the source. ``moved`` is called with the number of files after each batch. Raises
     OSError when a storage is away.
     """
     mover = _Mover(source, target, dry_run=dry_run, verify=verify or delete_source, delete_source=delete_source)
