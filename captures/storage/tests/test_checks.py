@@ -2,6 +2,9 @@
 
 import datetime as dt
 import ipaddress
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -14,7 +17,7 @@ from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 
 from captures.storage.checks import bucket_trouble, storage_trouble
-from tests.s3 import KEYS, S3Server, keep_in
+from tests.s3 import BASE_DIR, KEYS, S3Server, keep_in
 
 
 def said() -> list[tuple[str, str]]:
@@ -52,7 +55,7 @@ WRONG = {
         {"bucket": "another-one", "access_key": "LIMITED", "secret_key": KEYS["LIMITED"]},
         "There is no bucket another-one, and the account may not make it. Make it, or let",
     ),
-    "name": ({"bucket": "Not_a_Bucket"}, "Not_a_Bucket cannot be the name of a bucket."),
+    "name": ({"bucket": "not a bucket"}, "not a bucket cannot be the name of a bucket."),
 }
 
 
@@ -65,6 +68,18 @@ def test_what_is_wrong_stops_the_start_with_a_sentence(s3, settings, tmp_path, c
     assert text.startswith(sentence)
     [trouble] = storage_trouble()
     assert not trouble.passes
+
+
+@pytest.mark.parametrize("started", [["manage.py", "db_worker"], ["-c", "import visant.wsgi"]])
+def test_a_process_that_cannot_keep_pictures_does_not_start(s3, tmp_path, started):
+    environment = {**os.environ, **s3.environment, "VISANT_S3_SECRET_ACCESS_KEY": "wrong"}
+    environment["VISANT_VAR"] = str(tmp_path)
+    done = subprocess.run(
+        [sys.executable, *started], cwd=BASE_DIR, env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode != 0
+    assert "The secret does not belong to the access key of S3." in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_an_account_that_may_not_make_buckets_may_use_one(s3, settings, tmp_path):
