@@ -47,7 +47,7 @@ class Server:
     def __init__(self, folder: Path, *, workers: int = 2, threads: int = 8, **environment: str) -> None:
         self.folder = folder
         self.workers = workers
-        self.port = _free_port()
+        self.port = free_port()
         self.url = f"http://{HOST}:{self.port}"
         self.database = Database.for_run(folder)
         self.environment = {
@@ -175,7 +175,7 @@ class Server:
         _wait_until(self._refuses, "A worker outlived the server.")
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind((HOST, 0))
         return int(probe.getsockname()[1])
