@@ -440,6 +440,8 @@ STREAM_CHECK_SECONDS = 30.0
 # --- work behind the scenes
 
 TASKS = {"default": {"BACKEND": "django_tasks_db.DatabaseBackend"}}
+# How far the workers are behind: for /readyz and /metrics.
+BACKLOG = "captures.evaluation.backlog.backlog"
 # What the scheduler calls, and how many seconds lie between two calls.
 SCHEDULE = {
     "captures.evaluation.tasks.wake_workers": 0.5,
