@@ -41,6 +41,8 @@ try:
     VISANT_LOG_LEVEL = env.str(
         "VISANT_LOG_LEVEL", "INFO", validate=validate.OneOf(["DEBUG", "INFO", "WARNING", "ERROR"])
     )
+    VISANT_LOG_FORMAT = env.str("VISANT_LOG_FORMAT", "text", validate=validate.OneOf(["text", "json"]))
+    VISANT_METRICS_TOKEN = find_secret(env, "VISANT_METRICS_TOKEN")
     VISANT_MAX_PICTURE_MB = env.int("VISANT_MAX_PICTURE_MB", 20, validate=validate.Range(1, 1024), **NUMBER)
     VISANT_MAX_MEGAPIXELS = env.int("VISANT_MAX_MEGAPIXELS", 50, validate=validate.Range(1, 150), **NUMBER)
     VISANT_EVALUATORS = env.list("VISANT_EVALUATORS", ["captures.evaluation.scene.SceneEvaluator"])
@@ -103,10 +105,16 @@ refuse_unknown(
     [
         "VISANT_KEY_PEPPERS_FILE",
         "VISANT_OIDC_CLIENT_SECRET_FILE",
+        "VISANT_METRICS_TOKEN_FILE",
         *map(limit_variable, RATE_LIMITS),
         *(name for name in globals() if name.startswith("VISANT_")),
     ],
 )
+
+# --- who may look at it
+
+if VISANT_METRICS_TOKEN and len(VISANT_METRICS_TOKEN) < 16:
+    raise ImproperlyConfigured("VISANT_METRICS_TOKEN must have at least 16 characters, or it may be guessed.")
 
 # --- where it is reached
 
@@ -440,8 +448,9 @@ STREAM_CHECK_SECONDS = 30.0
 # --- work behind the scenes
 
 TASKS = {"default": {"BACKEND": "django_tasks_db.DatabaseBackend"}}
-# How far the workers are behind: for /readyz and /metrics.
+# How far the workers are behind, and what they found: for /readyz and /metrics.
 BACKLOG = "captures.evaluation.backlog.backlog"
+OUTCOMES = "captures.evaluation.backlog.outcomes_of_last_minute"
 # What the scheduler calls, and how many seconds lie between two calls.
 SCHEDULE = {
     "captures.evaluation.tasks.wake_workers": 0.5,
@@ -465,9 +474,15 @@ LOGGING = {
         "line": {
             "()": "visant.logs.LineFormatter",
             "format": "%(asctime)s %(levelname)s %(name)s %(request_id)s %(message)s",
+        },
+        "json": {"()": "visant.logs.JsonFormatter"},
+    },
+    "handlers": {
+        "console": {
+            "class": "logging.StreamHandler",
+            "formatter": "json" if VISANT_LOG_FORMAT == "json" else "line",
         }
     },
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["console"], "level": VISANT_LOG_LEVEL},
     "loggers": {
         # Django gives these two handlers of their own, past the formatter that takes out secrets.

@@ -42,6 +42,8 @@ WRONG = [
     ("VISANT_WEB_THREADS", "many", "a whole number"),
     ("VISANT_WORKERS", "-1", "1 and less than or equal to 64"),
     ("VISANT_LOG_LEVEL", "LOUD", "DEBUG, INFO, WARNING, ERROR"),
+    ("VISANT_LOG_FORMAT", "xml", "text, json"),
+    ("VISANT_METRICS_TOKEN", "short", "at least 16 characters"),
     ("VISANT_MAX_PICTURE_MB", "0", "1 and less than or equal to 1024"),
     ("VISANT_MAX_MEGAPIXELS", "151", "1 and less than or equal to 150"),
     ("VISANT_URL", "foo", "like https://visant.example.org"),

@@ -53,7 +53,7 @@ MAY_LOOK_ACROSS = {
     "captures/calendar/news.py": "finds what came in of all organizations",
     "captures/calendar/rejections.py": "notes what was refused to a camera it was given; forgets that of all",
     "captures/calendar/settling.py": "keeps the calendar of all organizations",
-    "captures/evaluation/backlog.py": "how far workers are behind, of all organizations",
+    "captures/evaluation/backlog.py": "how far workers are behind and what they found, of all organizations",
     "captures/evaluation/seeing.py": "looks whether a camera it was given has a newer picture",
     "captures/services.py": "finds the first copy of a picture, by its camera",
     "captures/upkeep.py": "sweeps the files of all organizations",
