@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import dj_database_url
+import dj_email_url
 from django.core.exceptions import ImproperlyConfigured
 from environs import Env, EnvError, validate
 
@@ -18,6 +19,7 @@ from visant.environment import (
     read_rates,
     read_secret,
     refuse_unknown,
+    with_password,
 )
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -48,7 +50,7 @@ try:
     VISANT_EVALUATORS = env.list("VISANT_EVALUATORS", ["captures.evaluation.scene.SceneEvaluator"])
     VISANT_ALLOWED_HOSTS: list[str] = env.list("VISANT_ALLOWED_HOSTS", [])
     VISANT_TRUSTED_PROXIES: list[str] = env.list("VISANT_TRUSTED_PROXIES", [])
-    REDIS_URL = env.str("REDIS_URL", "")
+    REDIS_URL = with_password("REDIS", find_secret(env, "REDIS_URL"), find_secret(env, "REDIS_PASSWORD"))
     VISANT_PLAN = env.str("VISANT_PLAN", "self-hosted", validate=validate.OneOf(["self-hosted", "trial"]))
     VISANT_TRIAL_DAYS = env.int("VISANT_TRIAL_DAYS", 30, validate=validate.Range(1, 3650), **NUMBER)
     VISANT_TRIAL_CAMERAS = env.int("VISANT_TRIAL_CAMERAS", 5, validate=validate.Range(0, 1_000_000), **NUMBER)
@@ -56,13 +58,15 @@ try:
     VISANT_TRIAL_EVALUATIONS = env.int(
         "VISANT_TRIAL_EVALUATIONS", 10_000, validate=validate.Range(0, 1_000_000_000), **NUMBER
     )
-    DATABASE_URL = env.str("DATABASE_URL", "")
+    DATABASE_URL = with_password(
+        "DATABASE", find_secret(env, "DATABASE_URL"), find_secret(env, "DATABASE_PASSWORD")
+    )
     DATABASE_POOL_MIN = env.int("DATABASE_POOL_MIN", 2, validate=validate.Range(0, 1000), **NUMBER)
     DATABASE_POOL_MAX = env.int(
         "DATABASE_POOL_MAX", VISANT_WEB_THREADS + 2, validate=validate.Range(1, 1000), **NUMBER
     )
-    EMAIL_URL = env.str("EMAIL_URL", "")
-    EMAIL: dict[str, Any] = env.dj_email_url("EMAIL_URL") if EMAIL_URL else {}
+    EMAIL_URL = find_secret(env, "EMAIL_URL")
+    EMAIL: dict[str, Any] = dj_email_url.parse(EMAIL_URL) if EMAIL_URL else {}
     DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", "") or "Visant <visant@localhost>"
     VISANT_EMAIL_VERIFICATION = env.str(
         "VISANT_EMAIL_VERIFICATION", "", validate=validate.OneOf(["", "mandatory", "optional"])
@@ -73,6 +77,7 @@ try:
     VISANT_OIDC_CLIENT_ID = env.str("VISANT_OIDC_CLIENT_ID", "")
     VISANT_OIDC_CLIENT_SECRET = find_secret(env, "VISANT_OIDC_CLIENT_SECRET")
     SECRET_KEY = read_secret(env, "SECRET_KEY", made_in=VISANT_VAR / "secret_key")
+    SECRET_KEY_FALLBACKS = find_secret(env, "SECRET_KEY_FALLBACKS").replace(",", " ").split()
     VISANT_KEY_PEPPERS = parse_peppers(read_secret(env, "VISANT_KEY_PEPPERS", made_in=VISANT_VAR / "key_peppers"))
     # How often what may be tried (orgs/ratelimits.py), and by whom it is counted.
     RATE_LIMITS = read_rates(
@@ -435,6 +440,7 @@ SIMPLE_JWT = {
     "REFRESH_TOKEN_LIFETIME": timedelta(days=14),
     # A token ends with the password it was made with.
     "CHECK_REVOKE_TOKEN": True,
+    "AUTH_TOKEN_CLASSES": ("orgs.jwts.AccessToken",),
 }
 
 # Every so many seconds each process writes how much keys were used; 0: only when it is told to.
