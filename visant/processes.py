@@ -115,8 +115,14 @@ def prepare(*, migrate: bool) -> None:
     else:
         _refuse_other_schema()
         warn_of_the_database("default")
-    call_command("collectstatic", interactive=False, verbosity=0)
+    prepare_static()
     prepare_metrics(Path(settings.VISANT_VAR) / "metrics")
+
+
+def prepare_static() -> None:
+    """Collect the static files, unless that was done when an image was built."""
+    if not settings.VISANT_STATIC_ROOT:
+        call_command("collectstatic", interactive=False, verbosity=0)
 
 
 def prepare_metrics(folder: Path | None = None) -> None:

@@ -33,6 +33,7 @@ NUMBER: dict[str, Any] = {"error_messages": {"invalid": "must be a whole number.
 try:
     DEBUG = env.bool("DEBUG", False, **BOOLEAN)
     VISANT_VAR = Path(env.str("VISANT_VAR", "") or BASE_DIR / "var").resolve()
+    VISANT_STATIC_ROOT = env.str("VISANT_STATIC_ROOT", "")
     PORT = env.int("PORT", 8000, validate=validate.Range(1, 65535), **NUMBER)
     VISANT_STREAMS_PORT = env.int("VISANT_STREAMS_PORT", 0, validate=validate.Range(0, 65535), **NUMBER)
     VISANT_HOST = env.str("VISANT_HOST", "127.0.0.1")
@@ -314,7 +315,7 @@ RATELIMIT_FAIL_OPEN = True  # a count that vanishes between two looks locks nobo
 
 MEDIA_ROOT = VISANT_VAR / "media"
 STATIC_URL = "static/"
-STATIC_ROOT = VISANT_VAR / "static"
+STATIC_ROOT = Path(VISANT_STATIC_ROOT or VISANT_VAR / "static")
 STATICFILES_DIRS = [BASE_DIR / "static"]
 _s3 = S3(
     bucket=VISANT_S3_BUCKET,

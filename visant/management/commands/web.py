@@ -4,7 +4,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandParser
 
-from visant.processes import plain_web_command, prepare_metrics, web_command
+from visant.processes import plain_web_command, prepare_metrics, prepare_static, web_command
 
 
 class Command(BaseCommand):
@@ -18,6 +18,7 @@ class Command(BaseCommand):
         )
 
     def handle(self, *, without_streams: bool, **options: Any) -> None:
+        prepare_static()
         prepare_metrics()
         command = plain_web_command() if without_streams else web_command()
         self.stdout.write(f"Visant listens on {settings.VISANT_HOST} port {settings.PORT}: {settings.VISANT_URL}")
