@@ -1,7 +1,7 @@
 """The processes of a deployment on many hosts, each by the command that its container runs, here on the loopback.
 
-nginx with the configuration of ``deploy/``, two web servers, one for streams, two workers, a scheduler; PostgreSQL,
-Redis and an S3 of their own. Each can be killed and started again; the addresses stay.
+nginx with the configuration of ``deploy/``, two web servers, one for streams, two workers, a scheduler; and
+PostgreSQL, Redis and an S3 of their own. Each can be killed and started again; the addresses stay.
 """
 
 import os

@@ -490,6 +490,7 @@ STREAM_CHECK_SECONDS = 30.0
 
 TASKS = {"default": {"BACKEND": "django_tasks_db.DatabaseBackend"}}
 # How far the workers are behind, and what they found: for /readyz and /metrics.
+STORAGE_TROUBLE = "captures.storage.checks.storage_trouble"  # for doctor
 BACKLOG = "captures.evaluation.backlog.backlog"
 OUTCOMES = "captures.evaluation.backlog.outcomes_of_last_minute"
 # What the scheduler calls, and how many seconds lie between two calls.

@@ -1,4 +1,4 @@
-"""A deployment on many hosts outlives the end of any one of its processes: nothing acknowledged is lost or doubled."""
+"""A deployment on many hosts outlives the end of any of its processes: nothing acknowledged is lost or doubled."""
 
 import hashlib
 import json
@@ -16,12 +16,10 @@ from tests.layout import NGINX, Layout
 
 pytestmark = [
     pytest.mark.skipif(NGINX is None, reason="nginx is not installed."),
-    pytest.mark.skipif(
-        os.environ.get("VISANT_TEST_DATABASE") != "postgresql", reason="Many hosts need PostgreSQL."
-    ),
+    pytest.mark.skipif(os.environ.get("VISANT_TEST_DATABASE") != "postgresql", reason="It is of PostgreSQL."),
 ]
 # While one of these is away, others do its work; the rest have but one.
-REPLACED = ["web-1", "web-2", "events", "worker-1", "worker-2", "scheduler", "redis"]
+REPLACED = ["web-1", "events", "worker-1", "scheduler", "redis"]
 ALONE = ["s3", "nginx", "postgres"]
 CLIENTS = 2
 PAUSE_SECONDS = 0.15
@@ -94,8 +92,6 @@ def test_any_process_may_be_killed_and_nothing_acknowledged_is_lost_or_doubled(l
             layout.kill(name)
             await_pictures(layout, cameras, 4)
             layout.start(name)
-            if name.startswith("web"):
-                layout.wait_until(lambda name=name: layout.answers(name), f"{name} did not come back")
         for name in ALONE:
             layout.kill(name)
             time.sleep(0.5)
@@ -136,11 +132,9 @@ def assert_camera_is_listened_to(layout: Layout, camera: dict[str, str]) -> None
     """Through nginx, by the server that holds streams: the others would end the answer at once."""
     url = f"{layout.url}/v1/devices/{camera['id']}/commands"
     headers = {"X-API-Key": camera["key"], "Accept": "text/event-stream"}
-    with requests.get(url, headers=headers, stream=True, timeout=10) as answer:
+    with requests.get(url, headers=headers, stream=True, timeout=(10, 2)) as answer:
         assert answer.status_code == 200
         lines = answer.iter_lines()
         assert any("connected" in line.decode() for line in (next(lines) for _ in range(6)))
-        with pytest.raises(requests.ConnectionError):
-            answer.raw._fp.fp.raw._sock.settimeout(1)  # it is open, and silent
-            for _ in lines:
-                pass
+        with pytest.raises(requests.ConnectionError, match="timed out"):
+            list(lines)  # it stays open, and silent
