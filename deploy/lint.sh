@@ -17,6 +17,12 @@ VISANT_URL=https://visant.example.org VISANT_TRUSTED_PROXIES=127.0.0.1 \
   python manage.py check --deploy --fail-level WARNING
 python manage.py spectacular --validate --fail-on-warn --file "$scratch/schema.yml"
 
+# What deploys it.
+hadolint Dockerfile
+check-jsonschema --builtin-schema vendor.compose-spec compose.yaml
+check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yaml
+kubernetes-validate --strict --quiet deploy/kubernetes/*.yaml
+
 # pip-audit says nothing of weaknesses when the index cannot be asked; that alone is no failure.
 if ! pip-audit --strict --progress-spinner off -r requirements.txt >"$scratch/audit" 2>&1; then
   cat "$scratch/audit"

@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import dj_database_url
+import dj_email_url
 from django.core.exceptions import ImproperlyConfigured
 from environs import Env, EnvError, validate
 
@@ -18,6 +19,7 @@ from visant.environment import (
     read_rates,
     read_secret,
     refuse_unknown,
+    with_password,
 )
 from visant.storages import OFF, S3, origins, picture_storages
 
@@ -31,6 +33,7 @@ NUMBER: dict[str, Any] = {"error_messages": {"invalid": "must be a whole number.
 try:
     DEBUG = env.bool("DEBUG", False, **BOOLEAN)
     VISANT_VAR = Path(env.str("VISANT_VAR", "") or BASE_DIR / "var").resolve()
+    VISANT_STATIC_ROOT = env.str("VISANT_STATIC_ROOT", "")
     PORT = env.int("PORT", 8000, validate=validate.Range(1, 65535), **NUMBER)
     VISANT_STREAMS_PORT = env.int("VISANT_STREAMS_PORT", 0, validate=validate.Range(0, 65535), **NUMBER)
     VISANT_HOST = env.str("VISANT_HOST", "127.0.0.1")
@@ -42,6 +45,8 @@ try:
     VISANT_LOG_LEVEL = env.str(
         "VISANT_LOG_LEVEL", "INFO", validate=validate.OneOf(["DEBUG", "INFO", "WARNING", "ERROR"])
     )
+    VISANT_LOG_FORMAT = env.str("VISANT_LOG_FORMAT", "text", validate=validate.OneOf(["text", "json"]))
+    VISANT_METRICS_TOKEN = find_secret(env, "VISANT_METRICS_TOKEN")
     VISANT_MAX_PICTURE_MB = env.int("VISANT_MAX_PICTURE_MB", 20, validate=validate.Range(1, 1024), **NUMBER)
     VISANT_MAX_MEGAPIXELS = env.int("VISANT_MAX_MEGAPIXELS", 50, validate=validate.Range(1, 150), **NUMBER)
     VISANT_STORAGE = env.str("VISANT_STORAGE", "filesystem", validate=validate.OneOf(["filesystem", "s3"]))
@@ -67,7 +72,7 @@ try:
     VISANT_EVALUATORS = env.list("VISANT_EVALUATORS", ["captures.evaluation.scene.SceneEvaluator"])
     VISANT_ALLOWED_HOSTS: list[str] = env.list("VISANT_ALLOWED_HOSTS", [])
     VISANT_TRUSTED_PROXIES: list[str] = env.list("VISANT_TRUSTED_PROXIES", [])
-    REDIS_URL = env.str("REDIS_URL", "")
+    REDIS_URL = with_password("REDIS", find_secret(env, "REDIS_URL"), find_secret(env, "REDIS_PASSWORD"))
     VISANT_PLAN = env.str("VISANT_PLAN", "self-hosted", validate=validate.OneOf(["self-hosted", "trial"]))
     VISANT_TRIAL_DAYS = env.int("VISANT_TRIAL_DAYS", 30, validate=validate.Range(1, 3650), **NUMBER)
     VISANT_TRIAL_CAMERAS = env.int("VISANT_TRIAL_CAMERAS", 5, validate=validate.Range(0, 1_000_000), **NUMBER)
@@ -75,13 +80,15 @@ try:
     VISANT_TRIAL_EVALUATIONS = env.int(
         "VISANT_TRIAL_EVALUATIONS", 10_000, validate=validate.Range(0, 1_000_000_000), **NUMBER
     )
-    DATABASE_URL = env.str("DATABASE_URL", "")
+    DATABASE_URL = with_password(
+        "DATABASE", find_secret(env, "DATABASE_URL"), find_secret(env, "DATABASE_PASSWORD")
+    )
     DATABASE_POOL_MIN = env.int("DATABASE_POOL_MIN", 2, validate=validate.Range(0, 1000), **NUMBER)
     DATABASE_POOL_MAX = env.int(
         "DATABASE_POOL_MAX", VISANT_WEB_THREADS + 2, validate=validate.Range(1, 1000), **NUMBER
     )
-    EMAIL_URL = env.str("EMAIL_URL", "")
-    EMAIL: dict[str, Any] = env.dj_email_url("EMAIL_URL") if EMAIL_URL else {}
+    EMAIL_URL = find_secret(env, "EMAIL_URL")
+    EMAIL: dict[str, Any] = dj_email_url.parse(EMAIL_URL) if EMAIL_URL else {}
     DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", "") or "Visant <visant@localhost>"
     VISANT_EMAIL_VERIFICATION = env.str(
         "VISANT_EMAIL_VERIFICATION", "", validate=validate.OneOf(["", "mandatory", "optional"])
@@ -92,6 +99,7 @@ try:
     VISANT_OIDC_CLIENT_ID = env.str("VISANT_OIDC_CLIENT_ID", "")
     VISANT_OIDC_CLIENT_SECRET = find_secret(env, "VISANT_OIDC_CLIENT_SECRET")
     SECRET_KEY = read_secret(env, "SECRET_KEY", made_in=VISANT_VAR / "secret_key")
+    SECRET_KEY_FALLBACKS = find_secret(env, "SECRET_KEY_FALLBACKS").replace(",", " ").split()
     VISANT_KEY_PEPPERS = parse_peppers(read_secret(env, "VISANT_KEY_PEPPERS", made_in=VISANT_VAR / "key_peppers"))
     # How often what may be tried (orgs/ratelimits.py), and by whom it is counted.
     RATE_LIMITS = read_rates(
@@ -124,12 +132,18 @@ refuse_unknown(
     [
         "VISANT_KEY_PEPPERS_FILE",
         "VISANT_OIDC_CLIENT_SECRET_FILE",
+        "VISANT_METRICS_TOKEN_FILE",
         "VISANT_S3_ACCESS_KEY_ID_FILE",
         "VISANT_S3_SECRET_ACCESS_KEY_FILE",
         *map(limit_variable, RATE_LIMITS),
         *(name for name in globals() if name.startswith("VISANT_")),
     ],
 )
+
+# --- who may look at it
+
+if VISANT_METRICS_TOKEN and len(VISANT_METRICS_TOKEN) < 16:
+    raise ImproperlyConfigured("VISANT_METRICS_TOKEN must have at least 16 characters, or it may be guessed.")
 
 # --- where it is reached
 
@@ -301,7 +315,7 @@ RATELIMIT_FAIL_OPEN = True  # a count that vanishes between two looks locks nobo
 
 MEDIA_ROOT = VISANT_VAR / "media"
 STATIC_URL = "static/"
-STATIC_ROOT = VISANT_VAR / "static"
+STATIC_ROOT = Path(VISANT_STATIC_ROOT or VISANT_VAR / "static")
 STATICFILES_DIRS = [BASE_DIR / "static"]
 _s3 = S3(
     bucket=VISANT_S3_BUCKET,
@@ -461,6 +475,7 @@ SIMPLE_JWT = {
     "REFRESH_TOKEN_LIFETIME": timedelta(days=14),
     # A token ends with the password it was made with.
     "CHECK_REVOKE_TOKEN": True,
+    "AUTH_TOKEN_CLASSES": ("orgs.jwts.AccessToken",),
 }
 
 # Every so many seconds each process writes how much keys were used; 0: only when it is told to.
@@ -474,6 +489,10 @@ STREAM_CHECK_SECONDS = 30.0
 # --- work behind the scenes
 
 TASKS = {"default": {"BACKEND": "django_tasks_db.DatabaseBackend"}}
+# How far the workers are behind, and what they found: for /readyz and /metrics.
+STORAGE_TROUBLE = "captures.storage.checks.storage_trouble"  # for doctor
+BACKLOG = "captures.evaluation.backlog.backlog"
+OUTCOMES = "captures.evaluation.backlog.outcomes_of_last_minute"
 # What the scheduler calls, and how many seconds lie between two calls.
 SCHEDULE = {
     "captures.evaluation.tasks.wake_workers": 0.5,
@@ -498,9 +517,15 @@ LOGGING = {
         "line": {
             "()": "visant.logs.LineFormatter",
             "format": "%(asctime)s %(levelname)s %(name)s %(request_id)s %(message)s",
+        },
+        "json": {"()": "visant.logs.JsonFormatter"},
+    },
+    "handlers": {
+        "console": {
+            "class": "logging.StreamHandler",
+            "formatter": "json" if VISANT_LOG_FORMAT == "json" else "line",
         }
     },
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["console"], "level": VISANT_LOG_LEVEL},
     "loggers": {
         # Django gives these two handlers of their own, past the formatter that takes out secrets.

@@ -287,6 +287,8 @@ BEHIND = {
     "/account/mfa/app/remove": Behind(fixed(), instead=ABSENT),
     "/account/mfa/codes": Behind(fixed(), instead=ABSENT),
     "/account/mfa/codes.txt": Behind(fixed(), instead=ABSENT),
+    # The token of the metrics is nobody's here.
+    "/metrics": Behind(fixed(), instead=ABSENT),
     "/login/sso/failed": Behind(fixed(), instead={"GET": "401"}),
 }
 NOTHING_BEHIND = Behind(fixed())
