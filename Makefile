@@ -17,7 +17,7 @@ install: .venv/installed ## the virtual environment with what running takes
 test: test-sqlite test-postgresql ## the whole suite, on SQLite and on PostgreSQL
 
 test-sqlite: .venv/installed-dev
-	cd camera && ../$(PY) -m pytest -q
+	cd camera && ../$(PY) -m pytest -q -n 3
 	VISANT_TEST_DATABASE=sqlite $(PY) -m pytest -n 3
 
 test-postgresql: .venv/installed-dev

@@ -6,15 +6,13 @@ import base64
 import json
 from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
-from typing import Optional, Union
+from typing import Optional
 from urllib.parse import urlencode
 
 import requests
 from urllib3.exceptions import NewConnectionError
 
-from visant_camera.clock import Clock
-from visant_camera.keys import KeyRing
-from visant_camera.link import TIMEOUTS, Link, json_object, key_of, problem_code, read_body
+from visant_camera.link import Link, json_object, key_of, problem_code, read_body
 from visant_camera.outcomes import KeyRejected, Outcome, Received, SetAside, TryLater
 from visant_camera.records import Record
 
@@ -25,17 +23,10 @@ ABOUT_THE_SERVER = {429, 503}
 
 
 class Client:
-    """Hands pictures in under one key. Not for use by two threads at once."""
+    """Hands pictures in over a link. Not for use by two threads at once, no more than the link is."""
 
-    def __init__(
-        self,
-        url: str,
-        key: Union[str, KeyRing],
-        *,
-        clock: Optional[Clock] = None,
-        timeouts: tuple[float, float] = TIMEOUTS,
-    ) -> None:
-        self._link = Link(url, key, clock=clock, timeouts=timeouts)
+    def __init__(self, link: Link) -> None:
+        self._link = link
 
     def hand_in(self, record: Record, data: bytes) -> Outcome:
         """Send one picture once. Never raises for anything the network or the server does."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any, Optional, Union
 
 import requests
@@ -80,7 +81,7 @@ def json_object(body: bytes) -> dict[str, Any]:
     return answer if isinstance(answer, dict) else {}
 
 
-def problem_code(answer: dict[str, Any]) -> str:
+def problem_code(answer: Mapping[str, Any]) -> str:
     """The stable word of a problem in the server's own words, or ""."""
     kind = answer.get("type")
     return kind.rpartition(":")[2] if isinstance(kind, str) and kind.startswith("urn:visant:problem:") else ""
