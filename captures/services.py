@@ -1,6 +1,8 @@
 """Taking pictures in, and finding them again."""
 
 import hashlib
+import logging
+import uuid
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any, NamedTuple
@@ -19,6 +21,8 @@ from captures.storage import picture_key
 from devices.models import Device, DeviceQuerySet
 from orgs.errors import Conflict, Invalid, Unavailable
 from orgs.ids import uuid7
+
+logger = logging.getLogger(__name__)
 
 # A clock may be wrong by this much and the picture is still taken, with the doubt noted.
 FUTURE_LIMIT = timedelta(days=1)
@@ -62,7 +66,7 @@ def store_capture(
     """
     facts = inspect_picture(data)
     received_at = timezone.now()
-    captured_at, doubt = _settle_moment(captured_at, received_at)
+    captured_at, doubt = settle_moment(captured_at, received_at)
     pk = uuid7()
     capture = Capture(
         pk=pk,
@@ -89,13 +93,16 @@ def store_capture(
     if _insert(capture):
         return capture, True
     first = _first_of(capture)
-    if not default_storage.exists(first.storage_key):
+    if not has_bytes(first):
         _save_bytes(first, data)  # lost since, and here are the same again: a receipt is for what is there
     return first, False
 
 
-def _settle_moment(captured_at: datetime | None, now: datetime) -> tuple[datetime, dict[str, str]]:
-    """Return the moment in UTC, and what is doubtful about it as an entry for the metadata."""
+def settle_moment(captured_at: datetime | None, now: datetime) -> tuple[datetime, dict[str, str]]:
+    """Return the moment in UTC, and what is doubtful about it as an entry for the metadata.
+
+    Raises :class:`ImpossibleMoment`.
+    """
     if captured_at is None:
         return now, {}
     doubts = []
@@ -121,6 +128,22 @@ def _save_bytes(capture: Capture, data: bytes) -> None:
         raise StorageUnavailable("The picture could not be written; keep it and send it again.") from error
 
 
+def has_bytes(capture: Capture) -> bool:
+    """Whether the picture's file is in the storage. Raises :class:`StorageUnavailable`."""
+    try:
+        return default_storage.exists(capture.storage_key)
+    except OSError as error:
+        raise StorageUnavailable("The storage does not answer; keep the picture and send it again.") from error
+
+
+def _delete_bytes(capture: Capture) -> None:
+    """Delete what no row speaks of. What cannot be deleted now is swept later."""
+    try:
+        default_storage.delete(capture.storage_key)
+    except OSError as error:
+        logger.warning("Left to the sweep: %s (%s)", capture.storage_key, error)
+
+
 def _insert(capture: Capture) -> bool:
     """Insert the row; False, and no file left behind, when the picture was there already.
 
@@ -131,10 +154,10 @@ def _insert(capture: Capture) -> bool:
         inserted = _insert_unless_there(capture)
     except DatabaseError:
         if connection.is_usable():
-            default_storage.delete(capture.storage_key)
+            _delete_bytes(capture)
         raise
     if not inserted:
-        default_storage.delete(capture.storage_key)
+        _delete_bytes(capture)
     return inserted
 
 
@@ -163,15 +186,30 @@ def _insert_statement() -> str:
 
 def _first_of(capture: Capture) -> Capture:
     """Return the row that was there first, or raise :class:`RecordIdTaken`."""
-    same_record = Q(record_id=capture.record_id)
-    same_picture = Q(captured_at=capture.captured_at, sha256=capture.sha256)
-    rows = list(Capture.unscoped.filter(same_record | same_picture, device=capture.device_id))
-    for row in rows:
-        if row.record_id == capture.record_id and row.sha256 != capture.sha256:
-            raise RecordIdTaken(f"Another picture was already stored under the record id {row.record_id}.")
-    if not rows:
+    first = find_first(
+        device_id=capture.device_id,
+        record_id=capture.record_id,
+        captured_at=capture.captured_at,
+        sha256=capture.sha256,
+    )
+    if first is None:
         raise Unavailable("The picture's first copy was just deleted; send it again.")
-    return next((row for row in rows if row.record_id == capture.record_id), rows[0])
+    return first
+
+
+def find_first(*, device_id: uuid.UUID, record_id: str, captured_at: datetime, sha256: str) -> Capture | None:
+    """Return the camera's row that is the same picture, or None.
+
+    It is the same under the same record id, or with the same bytes at the same moment.
+    Raises :class:`RecordIdTaken`.
+    """
+    same_record = Q(record_id=record_id)
+    same_picture = Q(captured_at=captured_at, sha256=sha256)
+    rows = list(Capture.unscoped.filter(same_record | same_picture, device=device_id))
+    for row in rows:
+        if row.record_id == record_id and row.sha256 != sha256:
+            raise RecordIdTaken(f"Another picture was already stored under the record id {row.record_id}.")
+    return next((row for row in rows if row.record_id == record_id), rows[0] if rows else None)
 
 
 class CameraSight(NamedTuple):

@@ -35,6 +35,7 @@ from visant.bodies import (
     is_awaited,
     length_of,
 )
+from visant.counting import STREAMS
 from visant.wsgi import application as wsgi_application
 
 logger = logging.getLogger(__name__)
@@ -105,6 +106,7 @@ class Application:
 
     async def _hold(self, held: Held, receive: Receive, send: Send) -> None:
         self._held.add(held)
+        STREAMS.inc()
         if self._ending:
             held.close()
         _notice_dead_line(receive)
@@ -118,6 +120,7 @@ class Application:
             logger.info("A stream was ended: its client takes nothing any more.")
         finally:
             self._held.discard(held)
+            STREAMS.dec()
             held.close()
             watch.cancel()
 

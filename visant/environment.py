@@ -6,6 +6,7 @@ import re
 import secrets
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from urllib.parse import quote, urlsplit, urlunsplit
 
 from django.core.exceptions import ImproperlyConfigured
 from environs import Env
@@ -50,6 +51,23 @@ def find_secret(env: Env, name: str) -> str:
     if value and file:
         raise ImproperlyConfigured(f"{name} and {name}_FILE are both set: set one of them.")
     return _read_file(Path(file), name=f"{name}_FILE") if file else value
+
+
+def with_password(prefix: str, url: str, password: str) -> str:
+    """Return the ``url`` (``<prefix>_URL``) with the ``password`` (``<prefix>_PASSWORD``) in it, if any."""
+    if not password:
+        return url
+    try:
+        parts = urlsplit(url)
+        given = parts.password
+    except ValueError as error:
+        raise ImproperlyConfigured(f"{prefix}_URL is not understood.") from error
+    if given:
+        raise ImproperlyConfigured(f"{prefix}_PASSWORD is set, and {prefix}_URL has one, too: set one of them.")
+    if not parts.hostname and not parts.query:
+        raise ImproperlyConfigured(f"{prefix}_PASSWORD is set, but {prefix}_URL names no server.")
+    user, _, host = parts.netloc.rpartition("@")
+    return urlunsplit(parts._replace(netloc=f"{user}:{quote(password, safe='')}@{host}"))
 
 
 def parse_peppers(text: str) -> dict[int, bytes]:

@@ -1,56 +1,98 @@
-"""``/healthz``: the process lives. ``/readyz``: it can take pictures."""
+"""``/healthz``: the process lives. ``/readyz``: it can take pictures, and what else is amiss."""
 
 import logging
 import secrets
+from collections.abc import Mapping
+from datetime import timedelta
 
+from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.utils.module_loading import import_string
 from django.views.decorators.http import require_safe
 
+from visant import heartbeats
 from visant.errors import DATABASE_DOWN
+from visant.models import Heartbeat
 from visant.schema import pending_migrations
 
 logger = logging.getLogger(__name__)
+
+OK = "ok"
+UNKNOWN = "unknown"
+# What keeps this process from taking pictures. What is amiss elsewhere is told, and no reason to send none here.
+NEEDED = ("database", "schema", "storage")
+# A picture that waits longer than this for its verdict waits for a worker that is not there, or not enough.
+LATE_AFTER = timedelta(seconds=60)
 
 
 @login_not_required
 @require_safe
 def healthz(request: HttpRequest) -> HttpResponse:
-    return JsonResponse({"status": "ok"})
+    return JsonResponse({"status": OK})
 
 
 @login_not_required
 @require_safe
 def readyz(request: HttpRequest) -> HttpResponse:
-    """200 when database, schema and storage are fit; else 503, with what is wrong with each."""
-    checks = {"database": _database(), "storage": _storage()}
-    ready = all(value == "ok" for value in checks.values())
-    response = JsonResponse({"status": "ok" if ready else "unavailable", **checks}, status=200 if ready else 503)
+    """200 when database, schema and storage are fit; else 503, with what is wrong with each.
+
+    Workers, the scheduler and pictures that wait make it ``degraded``, still with 200: this process does its part.
+    """
+    found = examine()
+    ready = all(found[name] == OK for name in NEEDED)
+    status = "unavailable" if not ready else OK if set(found.values()) == {OK} else "degraded"
+    response = JsonResponse({"status": status, **found}, status=200 if ready else 503)
     if not ready:
         response["Retry-After"] = "5"
     return response
 
 
-def _database() -> str:
+def examine() -> Mapping[str, str]:
+    """Return ``ok``, or what is wrong in a few words, for each part."""
+    return {**_database(), "storage": storage_state()}
+
+
+def _database() -> dict[str, str]:
+    found = dict.fromkeys(("database", "schema", "queue", "worker", "scheduler"), UNKNOWN)
     try:
-        pending = pending_migrations()
+        found |= {"schema": schema_state(), "database": OK}
+        if found["schema"] == OK:
+            found |= {"queue": queue_state(), **{str(kind): process_state(kind) for kind in Heartbeat.Kind}}
     except (DatabaseError, *DATABASE_DOWN) as error:
         logger.warning("Not ready: %s", error)
-        return "unreachable"
-    if pending:
-        return f"{len(pending)} migrations are not applied; the next is {pending[0]}"
-    return "ok"
+        found["database"] = "unreachable"
+    return found
 
 
-def _storage() -> str:
+def schema_state() -> str:
+    pending = pending_migrations()
+    return f"{len(pending)} migrations are not applied; the next is {pending[0]}" if pending else OK
+
+
+def storage_state() -> str:
     """Write and delete a small file: a full disk or a folder without rights shows only then."""
     try:
         name = default_storage.save(f"readiness/{secrets.token_hex(8)}", ContentFile(b"ready?"))
         default_storage.delete(name)
     except OSError as error:
         logger.warning("Not ready: %s", error)
-        return f"not writable ({error.strerror})"
-    return "ok"
+        return f"not writable ({error.strerror or 'it does not answer'})"
+    return OK
+
+
+def queue_state() -> str:
+    behind = import_string(settings.BACKLOG)()
+    if behind.seconds <= LATE_AFTER.total_seconds():
+        return OK
+    return f"{behind.waiting} pictures wait to be judged, the first for {behind.seconds:.0f} s"
+
+
+def process_state(kind: Heartbeat.Kind) -> str:
+    if heartbeats.alive(kind):
+        return OK
+    last = heartbeats.last_heard(kind)
+    return f"none is running; one was last heard of at {last:%Y-%m-%d %H:%M:%S} UTC" if last else "none is running"

@@ -4,8 +4,10 @@ The secrets are taken out of the finished line, so it does not matter whether th
 arguments or in the text of an exception, nor which library wrote them.
 """
 
+import json
 import logging
 import re
+from datetime import UTC, datetime
 
 from orgs import origin
 
@@ -32,7 +34,7 @@ _SECRETS: list[tuple[re.Pattern[str], str]] = [
     # links that are a key by themselves
     (
         re.compile(
-            rf"(?i)({_SLASH}(?:join|s|password{_SLASH}new|email{_SLASH}verify|share-links){_SLASH}+){_REST}"
+            rf"(?i)({_SLASH}(?:join|s|pictures|password{_SLASH}new|email{_SLASH}verify|share-links){_SLASH}+){_REST}"
         ),
         rf"\1{GONE}",
     ),
@@ -40,7 +42,7 @@ _SECRETS: list[tuple[re.Pattern[str], str]] = [
     (
         re.compile(
             r"(?i)((?:^|[?&;\s{(,'\"])(?:api_?key|key|token|csrfmiddlewaretoken|access|refresh|secret|invitation"
-            r"|code|otp|(?:old_?|new_?|current_?)?password\d?)(?:=|['\"]\s*:\s*))(?:'[^']*'|\"[^\"]*\"|[^&\s,}]+)"
+            r"|x-amz-signature|policy|code|otp|(?:old_?|new_?|current_?)?password\d?)(?:=|['\"]\s*:\s*))(?:'[^']*'|\"[^\"]*\"|[^&\s,}]+)"
         ),
         rf"\1{GONE}",
     ),
@@ -60,7 +62,31 @@ class LineFormatter(logging.Formatter):
     """``2026-11-20 08:30:00,000 WARNING django.request 0192… Not Found: /nothing``; a dash where no request is."""
 
     def format(self, record: logging.LogRecord) -> str:
-        # Django speaks of an answer when its request is over, and hands the request along.
-        of_request = getattr(getattr(record, "request", None), "request_id", "")
-        record.request_id = origin.current().request_id or of_request or "-"
+        record.request_id = _request_of(record) or "-"
         return redacted(super().format(record))
+
+
+class JsonFormatter(logging.Formatter):
+    """One JSON object a line: ``time`` (UTC), ``level``, ``logger``, ``process``, ``message``.
+
+    Where there are any, also ``request_id`` and ``exception``.
+    """
+
+    def format(self, record: logging.LogRecord) -> str:
+        trace = record.exc_text or (self.formatException(record.exc_info) if record.exc_info else "")
+        fields = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname,
+            "logger": record.name,
+            "process": record.process,
+            "request_id": _request_of(record),
+            # Before they are encoded: a quotation mark that is escaped no longer ends a secret.
+            "message": redacted(record.getMessage()),
+            "exception": redacted("\n".join(filter(None, (trace, record.stack_info)))),
+        }
+        return json.dumps({name: value for name, value in fields.items() if value}, ensure_ascii=False)
+
+
+def _request_of(record: logging.LogRecord) -> str:
+    # Django speaks of an answer when its request is over, and hands the request along.
+    return origin.current().request_id or getattr(getattr(record, "request", None), "request_id", "")

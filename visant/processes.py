@@ -7,10 +7,12 @@ all of them within ten seconds.
 import configparser
 import os
 import shlex
+import shutil
 import socket
 import stat
 import subprocess
 import sys
+import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -25,7 +27,6 @@ from visant.schema import pending_migrations
 STOP_SECONDS = 7
 # With these many retries, one a second and then rarer, an outage of a day is outlived.
 RETRIES = 100_000
-POLL_SECONDS = 0.2
 # Cameras that come back all at once, as after a restart, wait in a row this long.
 BACKLOG = 4096
 # Longer than a server in front keeps a connection open that it may use again (nginx: 60 s).
@@ -41,10 +42,9 @@ class Program(NamedTuple):
 def programs() -> list[Program]:
     """Web server, workers and scheduler, as production runs them on one host."""
     manage = [sys.executable, str(settings.BASE_DIR / "manage.py")]
-    worker = [*manage, "db_worker", "--interval", str(POLL_SECONDS), "--no-reload", "--verbosity", "0"]
     return [
         *_web_programs(),
-        Program("worker", worker, copies=settings.VISANT_WORKERS),
+        Program("worker", [*manage, "worker"], copies=settings.VISANT_WORKERS),
         Program("scheduler", [*manage, "scheduler"]),
     ]
 
@@ -116,6 +116,20 @@ def prepare(*, migrate: bool) -> None:
         _refuse_other_schema()
         warn_of_the_database("default")
     call_command("collectstatic", interactive=False, verbosity=0)
+    prepare_metrics(Path(settings.VISANT_VAR) / "metrics")
+
+
+def prepare_metrics(folder: Path | None = None) -> None:
+    """Give the processes started from here a folder to count in together, empty at first (visant/metrics.py).
+
+    Without one it is under the temporary folder: what runs on several hosts must not share it.
+    """
+    if folder is None:
+        os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix="visant-metrics-")
+        return
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(folder)
 
 
 def supervise(wanted: Sequence[Program]) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import dj_database_url
+import dj_email_url
 from django.core.exceptions import ImproperlyConfigured
 from environs import Env, EnvError, validate
 
@@ -18,7 +19,9 @@ from visant.environment import (
     read_rates,
     read_secret,
     refuse_unknown,
+    with_password,
 )
+from visant.storages import OFF, S3, origins, picture_storages
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -41,12 +44,34 @@ try:
     VISANT_LOG_LEVEL = env.str(
         "VISANT_LOG_LEVEL", "INFO", validate=validate.OneOf(["DEBUG", "INFO", "WARNING", "ERROR"])
     )
+    VISANT_LOG_FORMAT = env.str("VISANT_LOG_FORMAT", "text", validate=validate.OneOf(["text", "json"]))
+    VISANT_METRICS_TOKEN = find_secret(env, "VISANT_METRICS_TOKEN")
     VISANT_MAX_PICTURE_MB = env.int("VISANT_MAX_PICTURE_MB", 20, validate=validate.Range(1, 1024), **NUMBER)
     VISANT_MAX_MEGAPIXELS = env.int("VISANT_MAX_MEGAPIXELS", 50, validate=validate.Range(1, 150), **NUMBER)
+    VISANT_STORAGE = env.str("VISANT_STORAGE", "filesystem", validate=validate.OneOf(["filesystem", "s3"]))
+    VISANT_STORAGE_FALLBACK = env.str(
+        "VISANT_STORAGE_FALLBACK", "", validate=validate.OneOf(["", "filesystem", "s3"])
+    )
+    VISANT_S3_BUCKET = env.str("VISANT_S3_BUCKET", "")
+    VISANT_S3_ENDPOINT = env.str("VISANT_S3_ENDPOINT", "").rstrip("/")
+    VISANT_S3_PUBLIC_ENDPOINT = env.str("VISANT_S3_PUBLIC_ENDPOINT", "").rstrip("/")
+    VISANT_S3_REGION = env.str("VISANT_S3_REGION", "") or "us-east-1"
+    VISANT_S3_ACCESS_KEY_ID = find_secret(env, "VISANT_S3_ACCESS_KEY_ID")
+    VISANT_S3_SECRET_ACCESS_KEY = find_secret(env, "VISANT_S3_SECRET_ACCESS_KEY")
+    VISANT_S3_ADDRESSING = env.str(
+        "VISANT_S3_ADDRESSING", "auto", validate=validate.OneOf(["auto", "path", "virtual"])
+    )
+    VISANT_S3_CA_FILE = env.str("VISANT_S3_CA_FILE", "")
+    VISANT_S3_TIMEOUT = env.int("VISANT_S3_TIMEOUT", 10, validate=validate.Range(1, 300), **NUMBER)
+    VISANT_DIRECT_UPLOAD = env.bool("VISANT_DIRECT_UPLOAD", True, **BOOLEAN)
+    VISANT_PICTURE_URL_SECONDS = env.int(
+        "VISANT_PICTURE_URL_SECONDS", 3600, validate=validate.Range(60, 604_800), **NUMBER
+    )
+    VISANT_ACCEL_REDIRECT = env.str("VISANT_ACCEL_REDIRECT", "")
     VISANT_EVALUATORS = env.list("VISANT_EVALUATORS", ["captures.evaluation.scene.SceneEvaluator"])
     VISANT_ALLOWED_HOSTS: list[str] = env.list("VISANT_ALLOWED_HOSTS", [])
     VISANT_TRUSTED_PROXIES: list[str] = env.list("VISANT_TRUSTED_PROXIES", [])
-    REDIS_URL = env.str("REDIS_URL", "")
+    REDIS_URL = with_password("REDIS", find_secret(env, "REDIS_URL"), find_secret(env, "REDIS_PASSWORD"))
     VISANT_PLAN = env.str("VISANT_PLAN", "self-hosted", validate=validate.OneOf(["self-hosted", "trial"]))
     VISANT_TRIAL_DAYS = env.int("VISANT_TRIAL_DAYS", 30, validate=validate.Range(1, 3650), **NUMBER)
     VISANT_TRIAL_CAMERAS = env.int("VISANT_TRIAL_CAMERAS", 5, validate=validate.Range(0, 1_000_000), **NUMBER)
@@ -54,13 +79,15 @@ try:
     VISANT_TRIAL_EVALUATIONS = env.int(
         "VISANT_TRIAL_EVALUATIONS", 10_000, validate=validate.Range(0, 1_000_000_000), **NUMBER
     )
-    DATABASE_URL = env.str("DATABASE_URL", "")
+    DATABASE_URL = with_password(
+        "DATABASE", find_secret(env, "DATABASE_URL"), find_secret(env, "DATABASE_PASSWORD")
+    )
     DATABASE_POOL_MIN = env.int("DATABASE_POOL_MIN", 2, validate=validate.Range(0, 1000), **NUMBER)
     DATABASE_POOL_MAX = env.int(
         "DATABASE_POOL_MAX", VISANT_WEB_THREADS + 2, validate=validate.Range(1, 1000), **NUMBER
     )
-    EMAIL_URL = env.str("EMAIL_URL", "")
-    EMAIL: dict[str, Any] = env.dj_email_url("EMAIL_URL") if EMAIL_URL else {}
+    EMAIL_URL = find_secret(env, "EMAIL_URL")
+    EMAIL: dict[str, Any] = dj_email_url.parse(EMAIL_URL) if EMAIL_URL else {}
     DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", "") or "Visant <visant@localhost>"
     VISANT_EMAIL_VERIFICATION = env.str(
         "VISANT_EMAIL_VERIFICATION", "", validate=validate.OneOf(["", "mandatory", "optional"])
@@ -71,6 +98,7 @@ try:
     VISANT_OIDC_CLIENT_ID = env.str("VISANT_OIDC_CLIENT_ID", "")
     VISANT_OIDC_CLIENT_SECRET = find_secret(env, "VISANT_OIDC_CLIENT_SECRET")
     SECRET_KEY = read_secret(env, "SECRET_KEY", made_in=VISANT_VAR / "secret_key")
+    SECRET_KEY_FALLBACKS = find_secret(env, "SECRET_KEY_FALLBACKS").replace(",", " ").split()
     VISANT_KEY_PEPPERS = parse_peppers(read_secret(env, "VISANT_KEY_PEPPERS", made_in=VISANT_VAR / "key_peppers"))
     # How often what may be tried (orgs/ratelimits.py), and by whom it is counted.
     RATE_LIMITS = read_rates(
@@ -103,10 +131,18 @@ refuse_unknown(
     [
         "VISANT_KEY_PEPPERS_FILE",
         "VISANT_OIDC_CLIENT_SECRET_FILE",
+        "VISANT_METRICS_TOKEN_FILE",
+        "VISANT_S3_ACCESS_KEY_ID_FILE",
+        "VISANT_S3_SECRET_ACCESS_KEY_FILE",
         *map(limit_variable, RATE_LIMITS),
         *(name for name in globals() if name.startswith("VISANT_")),
     ],
 )
+
+# --- who may look at it
+
+if VISANT_METRICS_TOKEN and len(VISANT_METRICS_TOKEN) < 16:
+    raise ImproperlyConfigured("VISANT_METRICS_TOKEN must have at least 16 characters, or it may be guessed.")
 
 # --- where it is reached
 
@@ -280,14 +316,25 @@ MEDIA_ROOT = VISANT_VAR / "media"
 STATIC_URL = "static/"
 STATIC_ROOT = VISANT_VAR / "static"
 STATICFILES_DIRS = [BASE_DIR / "static"]
+_s3 = S3(
+    bucket=VISANT_S3_BUCKET,
+    endpoint=VISANT_S3_ENDPOINT,
+    public_endpoint=VISANT_S3_PUBLIC_ENDPOINT,
+    region=VISANT_S3_REGION,
+    access_key=VISANT_S3_ACCESS_KEY_ID,
+    secret_key=VISANT_S3_SECRET_ACCESS_KEY,
+    addressing=VISANT_S3_ADDRESSING,
+    ca_file=VISANT_S3_CA_FILE,
+    timeout=VISANT_S3_TIMEOUT,
+)
 STORAGES = {
-    "default": {"BACKEND": "captures.storage.DurableFileSystemStorage"},
-    "quarantine": {
-        "BACKEND": "captures.storage.DurableFileSystemStorage",
-        "OPTIONS": {"location": VISANT_VAR / "quarantine"},
-    },
+    **picture_storages(VISANT_STORAGE, fallback=VISANT_STORAGE_FALLBACK, var=VISANT_VAR, s3=_s3),
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
 }
+# Whether cameras are offered to put pictures into the bucket themselves.
+DIRECT_UPLOAD = VISANT_DIRECT_UPLOAD and VISANT_STORAGE == "s3" and VISANT_S3_PUBLIC_ENDPOINT != OFF
+if VISANT_ACCEL_REDIRECT and not (VISANT_ACCEL_REDIRECT.startswith("/") and VISANT_ACCEL_REDIRECT.endswith("/")):
+    raise ImproperlyConfigured("VISANT_ACCEL_REDIRECT must be like /protected/.")
 # The intake reads bodies itself, with its own limit; this one is for forms.
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2 * 1024 * 1024
 
@@ -387,7 +434,7 @@ CONTENT_SECURITY_POLICY = {
         "default-src": ["'none'"],
         "script-src": ["'self'"],
         "style-src": ["'self'"],
-        "img-src": ["'self'", "data:"],
+        "img-src": ["'self'", "data:", *(origins(_s3) if VISANT_STORAGE == "s3" else ())],
         "font-src": ["'self'"],
         "connect-src": ["'self'"],
         "form-action": ["'self'"],
@@ -427,6 +474,7 @@ SIMPLE_JWT = {
     "REFRESH_TOKEN_LIFETIME": timedelta(days=14),
     # A token ends with the password it was made with.
     "CHECK_REVOKE_TOKEN": True,
+    "AUTH_TOKEN_CLASSES": ("orgs.jwts.AccessToken",),
 }
 
 # Every so many seconds each process writes how much keys were used; 0: only when it is told to.
@@ -440,10 +488,14 @@ STREAM_CHECK_SECONDS = 30.0
 # --- work behind the scenes
 
 TASKS = {"default": {"BACKEND": "django_tasks_db.DatabaseBackend"}}
+# How far the workers are behind, and what they found: for /readyz and /metrics.
+BACKLOG = "captures.evaluation.backlog.backlog"
+OUTCOMES = "captures.evaluation.backlog.outcomes_of_last_minute"
 # What the scheduler calls, and how many seconds lie between two calls.
 SCHEDULE = {
     "captures.evaluation.tasks.wake_workers": 0.5,
     "captures.upkeep.sweep_files_daily": 24 * 60 * 60,
+    "captures.direct.services.sweep_uploads": 60 * 60,
     "captures.calendar.tasks.settle_calendar": 60,
     "captures.calendar.tasks.prune_rejections": 24 * 60 * 60,
     "devices.tasks.warn_near_limits": 10 * 60,
@@ -463,9 +515,15 @@ LOGGING = {
         "line": {
             "()": "visant.logs.LineFormatter",
             "format": "%(asctime)s %(levelname)s %(name)s %(request_id)s %(message)s",
+        },
+        "json": {"()": "visant.logs.JsonFormatter"},
+    },
+    "handlers": {
+        "console": {
+            "class": "logging.StreamHandler",
+            "formatter": "json" if VISANT_LOG_FORMAT == "json" else "line",
         }
     },
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["console"], "level": VISANT_LOG_LEVEL},
     "loggers": {
         # Django gives these two handlers of their own, past the formatter that takes out secrets.
@@ -476,6 +534,10 @@ LOGGING = {
         # At DEBUG it would write every query with its parameters: digests, session keys, addresses.
         "django.db.backends": {"level": "INFO"},
         "django_tasks": {"level": "WARNING"},
+        # At DEBUG they write requests with their signatures.
+        "boto3": {"level": "INFO"},
+        "botocore": {"level": "WARNING"},
+        "urllib3": {"level": "INFO"},
         "PIL": {"level": "INFO"},
         # It would write past the formatter that takes out secrets.
         "uvicorn": {"handlers": [], "level": "WARNING", "propagate": True},

@@ -4,6 +4,7 @@ from django.urls import include, path
 from visant import description
 from visant.favicon import favicon
 from visant.health import healthz, readyz
+from visant.metrics import metrics
 
 handler400 = "visant.errors.bad_request"
 handler403 = "visant.errors.permission_denied"
@@ -23,5 +24,6 @@ urlpatterns = [
     path("favicon.ico", favicon, name="favicon"),
     path("healthz", healthz, name="healthz"),
     path("readyz", readyz, name="readyz"),
+    path("metrics", metrics, name="metrics"),
     path("admin/", admin.site.urls),
 ]

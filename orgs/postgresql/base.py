@@ -8,6 +8,7 @@ behind our back (a rollback, a connection fresh from the pool) counts as "told n
 from typing import Any
 
 from django.db.backends.postgresql import base
+from psycopg import sql
 from psycopg.pq import TransactionStatus
 
 from orgs import scope
@@ -34,13 +35,24 @@ class DatabaseWrapper(base.DatabaseWrapper):
         self._told = None
         return super().get_new_connection(conn_params)
 
+    def _configure_role(self, connection: Any) -> bool:
+        """Assume the role the URL names (``assume_role``). True when that is to be committed.
+
+        Django asks the pool for another connection to write the statement, which waits for this one.
+        """
+        role = self.settings_dict["OPTIONS"].get("assume_role")
+        if not role:
+            return False
+        connection.execute(sql.SQL("SET ROLE {}").format(sql.Identifier(role)))
+        return True
+
     def create_cursor(self, name: str | None = None) -> Any:
         self._tell_scope()
         return super().create_cursor(name)
 
-    def _tell_and_execute(self, execute: Any, sql: Any, params: Any, many: bool, context: Any) -> Any:
+    def _tell_and_execute(self, execute: Any, statement: Any, params: Any, many: bool, context: Any) -> Any:
         self._tell_scope()
-        return execute(sql, params, many, context)
+        return execute(statement, params, many, context)
 
     def _savepoint_rollback(self, sid: str) -> None:
         try:

@@ -20,12 +20,12 @@ from django.utils import timezone
 from rest_framework_simplejwt.exceptions import TokenError
 from rest_framework_simplejwt.settings import api_settings
 from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken, OutstandingToken
-from rest_framework_simplejwt.tokens import RefreshToken
 from rest_framework_simplejwt.utils import datetime_from_epoch, get_md5_hash_password
 
 from orgs import scope
 from orgs.access import OrganizationNotThere, find_membership, get_membership, memberships_of
 from orgs.errors import Invalid, NotAllowed, NotAuthenticated
+from orgs.jwts import RefreshToken
 from orgs.models import Membership, User
 from orgs.ratelimits import count
 from orgs.services.accounts import (

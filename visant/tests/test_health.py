@@ -1,17 +1,34 @@
 """``/healthz`` and ``/readyz``: what an orchestrator asks before it sends pictures."""
 
 import contextlib
+import re
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.conf import settings as project
 from django.core.files.storage import default_storage
 from django.db import OperationalError, connection
 from django.db.migrations.recorder import MigrationRecorder
+from django.utils import timezone
 
-READY = {"status": "ok", "database": "ok", "storage": "ok"}
+from tests.builders import make_capture
+from visant import heartbeats
+from visant.models import Heartbeat
+
+FIT = {"database": "ok", "schema": "ok", "storage": "ok"}
+READY = {"status": "ok", **FIT, "queue": "ok", "worker": "ok", "scheduler": "ok"}
+UNKNOWN = dict.fromkeys(("queue", "worker", "scheduler"), "unknown")
+
+
+@pytest.fixture
+def processes():
+    """A worker and a scheduler that were heard of just now."""
+    for kind in Heartbeat.Kind:
+        heartbeats.beat(kind)
 
 
 @pytest.mark.django_db
+@pytest.mark.usefixtures("processes")
 def test_it_is_ready_when_database_schema_and_storage_are(client):
     answer = client.get("/readyz")
     assert (answer.status_code, answer.json()) == (200, READY)
@@ -25,14 +42,12 @@ def test_it_is_not_ready_while_migrations_wait(client):
     newest.delete()
     answer = client.get("/readyz")
     assert (answer.status_code, answer["Retry-After"]) == (503, "5")
-    assert answer.json() == {
-        **READY,
-        "status": "unavailable",
-        "database": f"1 migrations are not applied; the next is captures.{newest.name}",
-    }
+    waiting = {"schema": f"1 migrations are not applied; the next is captures.{newest.name}"}
+    assert answer.json() == {"status": "unavailable", **FIT, **UNKNOWN, **waiting}
 
 
 @pytest.mark.django_db
+@pytest.mark.usefixtures("processes")
 def test_it_is_not_ready_when_files_cannot_be_written(client, settings, tmp_path):
     # A file where the folder should be: unlike missing rights, this stops root as well.
     (tmp_path / "blocked").write_text("")
@@ -42,6 +57,34 @@ def test_it_is_not_ready_when_files_cannot_be_written(client, settings, tmp_path
         503,
         {**READY, "status": "unavailable", "storage": "not writable (File exists)"},
     )
+
+
+@pytest.mark.django_db
+def test_it_stays_ready_without_workers_and_says_so(client):
+    """Else a balancer would take away all web servers because a worker is being restarted."""
+    nobody = {"worker": "none is running", "scheduler": "none is running"}
+    answer = client.get("/readyz")
+    assert (answer.status_code, answer.json()) == (200, {**READY, "status": "degraded", **nobody})
+    for kind in Heartbeat.Kind:
+        heartbeats.beat(kind)
+    long_ago = datetime(2026, 3, 1, 12, tzinfo=UTC)
+    Heartbeat.objects.filter(kind="worker").update(at=long_ago)
+    last = {"worker": "none is running; one was last heard of at 2026-03-01 12:00:00 UTC"}
+    assert client.get("/readyz").json() == {**READY, "status": "degraded", **last}
+
+
+@pytest.mark.django_db
+@pytest.mark.usefixtures("processes")
+def test_pictures_that_wait_long_to_be_judged_are_told(client):
+    now = timezone.now()
+    make_capture(evaluation_due_at=now - timedelta(seconds=30))
+    make_capture(evaluation_due_at=now + timedelta(hours=1))
+    assert client.get("/readyz").json() == READY
+    make_capture(evaluation_due_at=now - timedelta(seconds=300))
+    answer = client.get("/readyz")
+    told = answer.json().pop("queue")
+    assert answer.status_code == 200
+    assert re.fullmatch(r"2 pictures wait to be judged, the first for 30\d s", told)
 
 
 @contextlib.contextmanager
@@ -69,9 +112,10 @@ def test_it_is_not_ready_when_the_database_is_down_but_it_lives(client):
     with database_down():
         answer = client.get("/readyz")
         assert (answer.status_code, answer["Retry-After"]) == (503, "5")
-        assert answer.json() == {**READY, "status": "unavailable", "database": "unreachable"}
+        down = {"database": "unreachable", "schema": "unknown"}
+        assert answer.json() == {"status": "unavailable", **FIT, **UNKNOWN, **down}
         assert (client.get("/healthz").status_code, client.get("/healthz").json()) == (200, {"status": "ok"})
-    assert client.get("/readyz").json() == READY
+    assert client.get("/readyz").json()["status"] == "degraded"
 
 
 def test_living_needs_no_database(client):

@@ -2,9 +2,13 @@
 
 import base64
 import io
+import json
 import logging
 import logging.config
+import os
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 from django.conf import settings as django_settings
@@ -50,14 +54,14 @@ urlpatterns = [
 handler400, handler403, handler404, handler500 = urls.handler400, urls.handler403, urls.handler404, urls.handler500
 
 
-@pytest.fixture
-def log():
+@contextmanager
+def written_as(formatter: str) -> Iterator[io.StringIO]:
     """The lines that the configured handler writes, at DEBUG."""
     root = logging.getLogger()
     kept, level = list(root.handlers), root.level
-    logging.config.dictConfig(
-        {**django_settings.LOGGING, "root": {**django_settings.LOGGING["root"], "level": "DEBUG"}}
-    )
+    console = {**django_settings.LOGGING["handlers"]["console"], "formatter": formatter}
+    at_debug = {**django_settings.LOGGING["root"], "level": "DEBUG"}
+    logging.config.dictConfig({**django_settings.LOGGING, "handlers": {"console": console}, "root": at_debug})
     [handler] = [handler for handler in root.handlers if handler not in kept]
     stream = io.StringIO()
     handler.setStream(stream)
@@ -65,9 +69,21 @@ def log():
     root.handlers, root.level = kept, level
 
 
+@pytest.fixture
+def log() -> Iterator[io.StringIO]:
+    with written_as("line") as stream:
+        yield stream
+
+
+@pytest.fixture(params=["line", "json"])
+def either_log(request) -> Iterator[io.StringIO]:
+    with written_as(request.param) as stream:
+        yield stream
+
+
 @pytest.mark.django_db
 @pytest.mark.urls(__name__)
-def test_whole_requests_with_real_secrets_leave_none_in_the_log(log):
+def test_whole_requests_with_real_secrets_leave_none_in_the_log(either_log):
     secrets = {"the password": PASSWORD}
     client = Client(raise_request_exception=False)
     org = make_org()
@@ -111,7 +127,7 @@ def test_whole_requests_with_real_secrets_leave_none_in_the_log(log):
         client.get(f"/s/{token}?key={token}")
         client.get("/login", {"next": f"/join/{token}"})
 
-    written = log.getvalue()
+    written = either_log.getvalue()
     assert "Internal Server Error: /v1/fail" in written
     assert "Not Found: /join/…" in written
     assert "RuntimeError" in written
@@ -141,6 +157,28 @@ def test_every_line_tells_its_request(log):
     assert f" WARNING django.request {answer.headers['X-Request-ID']} Not Found: /nowhere" in line
     logging.getLogger("a.worker").warning("Judged.")
     assert log.getvalue().splitlines()[-1].endswith("WARNING a.worker - Judged.")
+
+
+def test_a_line_of_json_tells_the_same_to_programs():
+    with written_as("json") as log:
+        answer = Client().get("/nowhere")
+        try:
+            raise ValueError('{"password": "open sesame"}')
+        except ValueError:
+            logging.getLogger("a.worker").exception("It broke\nin two lines.")
+    lines = [json.loads(line) for line in log.getvalue().splitlines()]
+    [request] = [line for line in lines if line["logger"] == "django.request"]
+    assert request.pop("time").endswith("+00:00")
+    assert request == {
+        "level": "WARNING",
+        "logger": "django.request",
+        "process": os.getpid(),
+        "request_id": answer.headers["X-Request-ID"],
+        "message": "Not Found: /nowhere",
+    }
+    broken = lines[-1]
+    assert (broken["message"], "request_id" in broken) == ("It broke\nin two lines.", False)
+    assert broken["exception"].splitlines()[-1] == 'ValueError: {"password": …}'
 
 
 def test_no_logger_has_a_way_past_the_formatter(log):

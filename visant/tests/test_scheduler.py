@@ -79,6 +79,7 @@ def schedule(settings):
         signal.signal(number, handler)
 
 
+@pytest.mark.django_db(transaction=True)
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 def test_a_bug_ends_the_process_so_that_it_is_seen_and_started_again(schedule):
     schedule(break_down=60)
@@ -86,6 +87,7 @@ def test_a_bug_ends_the_process_so_that_it_is_seen_and_started_again(schedule):
         call_command("scheduler")
 
 
+@pytest.mark.django_db(transaction=True)
 def test_what_takes_long_does_not_hold_up_the_rest(schedule):
     schedule(take_long=60, count_and_end=0.05)
     began = time.monotonic()

@@ -1,6 +1,7 @@
 """What the environment says: read strictly, refused in a sentence, and never insecure by silence."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -14,7 +15,7 @@ BASE_DIR = Path(__file__).resolve().parent.parent.parent
 
 def start(folder: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     """Run ``manage.py`` with nothing of ours in the environment but what is given."""
-    ours = ("VISANT_", "DATABASE_", "SECRET_KEY", "DEBUG", "PORT", "WEB_PROCESSES", "DJANGO_")
+    ours = ("VISANT_", "DATABASE_", "REDIS_", "EMAIL_", "SECRET_KEY", "DEBUG", "PORT", "WEB_PROCESSES", "DJANGO_")
     clean = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
     return subprocess.run(
         [sys.executable, str(BASE_DIR / "manage.py"), *(arguments or ("check",))],
@@ -42,6 +43,8 @@ WRONG = [
     ("VISANT_WEB_THREADS", "many", "a whole number"),
     ("VISANT_WORKERS", "-1", "1 and less than or equal to 64"),
     ("VISANT_LOG_LEVEL", "LOUD", "DEBUG, INFO, WARNING, ERROR"),
+    ("VISANT_LOG_FORMAT", "xml", "text, json"),
+    ("VISANT_METRICS_TOKEN", "short", "at least 16 characters"),
     ("VISANT_MAX_PICTURE_MB", "0", "1 and less than or equal to 1024"),
     ("VISANT_MAX_MEGAPIXELS", "151", "1 and less than or equal to 150"),
     ("VISANT_URL", "foo", "like https://visant.example.org"),
@@ -124,6 +127,68 @@ def test_a_secret_given_twice_is_refused(tmp_path):
     done = start(tmp_path, SECRET_KEY="given", SECRET_KEY_FILE=str(tmp_path / "key"))
     sentence = "Visant cannot start: SECRET_KEY and SECRET_KEY_FILE are both set: set one of them.\n"
     assert (done.returncode != 0, done.stderr) == (True, sentence)
+
+
+SECRETS = {
+    "DATABASE_URL": ("postgres://me:word@db/visant", "settings.DATABASES['default']['PASSWORD']", "word"),
+    "EMAIL_URL": ("submission://me:word@mail.example.org", "settings.EMAIL_HOST_PASSWORD", "word"),
+    "REDIS_URL": (
+        "redis://:word@redis:6379/0",
+        "settings.CACHES['default']['LOCATION']",
+        "redis://:word@redis:6379/0",
+    ),
+    "SECRET_KEY_FALLBACKS": ("one,\ntwo", "settings.SECRET_KEY_FALLBACKS", ["one", "two"]),
+    "VISANT_KEY_PEPPERS": ("1:one,2:two", "settings.VISANT_KEY_PEPPERS", {1: b"one", 2: b"two"}),
+    "VISANT_METRICS_TOKEN": ("sixteen-letters-", "settings.VISANT_METRICS_TOKEN", "sixteen-letters-"),
+}
+
+
+@pytest.mark.parametrize("name", SECRETS)
+def test_every_secret_comes_from_a_file_too(tmp_path, name):
+    value, shown, expected = SECRETS[name]
+    (tmp_path / "secret").write_text(f"{value}\n")
+    assert read(tmp_path, shown, **{f"{name}_FILE": str(tmp_path / "secret")}) == repr(expected)
+
+
+def test_every_secret_is_named_with_its_file_and_described(tmp_path):
+    """What settings.py reads by ``find_secret`` or ``read_secret`` is all there is."""
+    names = set(re.findall(r'(?:find|read)_secret\(env, "(\w+)"', (BASE_DIR / "visant/settings.py").read_text()))
+    example = (BASE_DIR / ".env.example").read_text()
+    secrets = (BASE_DIR / "docs/secrets.md").read_text()
+    assert names >= {*SECRETS, "SECRET_KEY", "DATABASE_PASSWORD", "REDIS_PASSWORD", "VISANT_OIDC_CLIENT_SECRET"}
+    assert {name for name in names if f"\n#{name}=" not in example or f"\n#{name}_FILE=" not in example} == set()
+    assert {name for name in names if f"`{name}`" not in secrets} == set()
+    refused = start(tmp_path, **{f"{name}_FILE": "/nowhere" for name in names})
+    assert "cannot be read" in refused.stderr  # and none of them is unknown
+
+
+@pytest.mark.parametrize(
+    ("url", "complete"),
+    [
+        ("postgres://visant@db:5432/visant", "('visant', 'p@s:s/w%', 'db', 5432)"),
+        ("postgres://db/visant?assume_role=x", "('', 'p@s:s/w%', 'db', '')"),
+    ],
+)
+def test_a_password_may_come_apart_from_its_url(tmp_path, url, complete):
+    (tmp_path / "password").write_text("p@s:s/w%\n")
+    parts = "tuple(settings.DATABASES['default'][name] for name in ('USER', 'PASSWORD', 'HOST', 'PORT'))"
+    given = {"DATABASE_URL": url, "DATABASE_PASSWORD_FILE": str(tmp_path / "password")}
+    assert read(tmp_path, parts, **given) == complete
+
+
+@pytest.mark.parametrize(
+    ("url", "sentence"),
+    [
+        (
+            "postgres://me:one@db/x",
+            "DATABASE_PASSWORD is set, and DATABASE_URL has one, too: set one of them.",
+        ),
+        ("", "DATABASE_PASSWORD is set, but DATABASE_URL names no server."),
+    ],
+)
+def test_a_password_that_belongs_nowhere_is_refused(tmp_path, url, sentence):
+    done = start(tmp_path, DATABASE_URL=url, DATABASE_PASSWORD="two")
+    assert (done.returncode != 0, done.stderr) == (True, f"Visant cannot start: {sentence}\n")
 
 
 @pytest.mark.parametrize(("content", "sentence"), [(b"\n", "is empty"), (b"\xff\xfe\x00", "is not a text")])

@@ -12,6 +12,8 @@ from django.db import DatabaseError, close_old_connections
 from django.utils.module_loading import import_string
 
 from visant.errors import DATABASE_DOWN
+from visant.heartbeats import Beating
+from visant.models import Heartbeat
 
 logger = logging.getLogger(__name__)
 
@@ -45,10 +47,16 @@ class Command(BaseCommand):
         for thread in threads:
             thread.start()
         logger.info("Calling %s.", ", ".join(job.name for job in jobs))
-        while not stop.wait(1):
-            for thread in threads:
-                if not thread.is_alive():
-                    raise CommandError(f"{thread.name} ended by a bug, which was logged.")
+        with Beating(Heartbeat.Kind.SCHEDULER):
+            watch(threads, stop)
+
+
+def watch(threads: list[threading.Thread], stop: threading.Event) -> None:
+    """Return once ``stop`` is set. Raises CommandError when one of the threads has ended by itself."""
+    while not stop.wait(1):
+        for thread in threads:
+            if not thread.is_alive():
+                raise CommandError(f"{thread.name} ended by a bug, which was logged.")
 
 
 def first_turn(interval: float, now: float) -> float:
