@@ -18,10 +18,10 @@ test: test-sqlite test-postgresql ## the whole suite, on SQLite and on PostgreSQ
 
 test-sqlite: .venv/installed-dev
 	cd camera && ../$(PY) -m pytest -q -n 3
-	VISANT_TEST_DATABASE=sqlite $(PY) -m pytest -n 3
+	VISANT_TEST_DATABASE=sqlite $(PY) -m pytest -n 3 --dist loadgroup
 
 test-postgresql: .venv/installed-dev
-	VISANT_TEST_DATABASE=postgresql $(PY) -m pytest -n 3
+	VISANT_TEST_DATABASE=postgresql $(PY) -m pytest -n 3 --dist loadgroup
 
 lint: .venv/installed-dev ## what CI checks beside the tests
 	deploy/lint.sh
