@@ -74,7 +74,7 @@ def test_it_installs_as_root_and_again_leaves_configuration_and_pictures(tmp_pat
     layer.mkdir()
     script = f'{LAYER}\nexec chroot "$1/root" sh -c "$3" sh "$4"\n'
     command = ["unshare", "-m", "sh", "-c", script, "sh", str(layer), str(tmp_path), INSIDE, str(ROOT)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
     said = done.stdout.splitlines()
     assert done.returncode == 0, done.stdout + done.stderr
     files = [
