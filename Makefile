@@ -17,11 +17,11 @@ install: .venv/installed ## the virtual environment with what running takes
 test: test-sqlite test-postgresql ## the whole suite, on SQLite and on PostgreSQL
 
 test-sqlite: .venv/installed-dev
-	cd camera && ../$(PY) -m pytest -q
-	VISANT_TEST_DATABASE=sqlite $(PY) -m pytest -n 4 --dist worksteal
+	cd camera && ../$(PY) -m pytest -q -n 3
+	VISANT_TEST_DATABASE=sqlite $(PY) -m pytest -n 4 --dist loadgroup
 
 test-postgresql: .venv/installed-dev
-	VISANT_TEST_DATABASE=postgresql $(PY) -m pytest -n 4 --dist worksteal
+	VISANT_TEST_DATABASE=postgresql $(PY) -m pytest -n 4 --dist loadgroup
 
 lint: .venv/installed-dev ## what CI checks beside the tests
 	deploy/lint.sh

@@ -2,6 +2,8 @@
 # Installs visant-camera as a service on a Raspberry Pi or another Debian. Safe to run again: it updates the
 # program and leaves the configuration and the pictures as they are. See docs/camera.md.
 set -eu
+# Whatever root's own is: the service must be able to read the program.
+umask 022
 
 usage() {
   cat <<'END'
@@ -75,6 +77,10 @@ fi
 echo "Installing the program into $destdir$home"
 mkdir -p "$destdir$home" "$destdir/usr/local/bin"
 [ -x "$destdir$home/venv/bin/python" ] || "$python" -m venv "$destdir$home/venv"
+if [ -z "$destdir" ] && ! runuser -u "$user" -- "$home/venv/bin/python" -c '' 2>/dev/null; then
+  rm -rf "$home/venv"
+  die "the user $user cannot run $(command -v "$python"); name another: PYTHON=/usr/bin/python3"
+fi
 # From a copy: building leaves files behind, which another version would take up.
 copy=$(mktemp -d)
 trap 'rm -rf "$copy"' EXIT

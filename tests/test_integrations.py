@@ -26,7 +26,10 @@ from tests.server import BASE_DIR, HOST, Camera, Server
 PAGE = (BASE_DIR / "docs/integrations.md").read_text()
 PASSWORD = "correct horse battery"
 
-pytestmark = pytest.mark.skipif(not shutil.which("curl"), reason="curl is not there")
+pytestmark = [
+    pytest.mark.skipif(not shutil.which("curl"), reason="curl is not there"),
+    pytest.mark.xdist_group("integrations"),
+]
 
 
 class Place:

@@ -14,7 +14,6 @@ import resource
 import signal
 import socket
 import threading
-from collections.abc import Awaitable, Callable
 from types import FrameType
 from typing import Any, cast
 
@@ -29,6 +28,8 @@ from visant.bodies import (
     BodyCutOff,
     BodyTooSlow,
     Message,
+    NoThread,
+    Readers,
     Receive,
     Room,
     Scope,
@@ -36,11 +37,10 @@ from visant.bodies import (
     length_of,
 )
 from visant.counting import STREAMS
+from visant.refusals import Send, body_too_slow, no_thread, refuse
 from visant.wsgi import application as wsgi_application
 
 logger = logging.getLogger(__name__)
-
-Send = Callable[[Message], Awaitable[None]]
 
 # Who takes nothing for so long is gone.
 SEND_SECONDS = 20.0
@@ -80,6 +80,7 @@ class Application:
         self._held: set[Held] = set()
         self._ending = False
         self._room = Room()
+        self._readers = Readers(settings.VISANT_WEB_THREADS)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -95,14 +96,28 @@ class Application:
         answer = Answer(offer, send)
         body = Body(receive, self._room)
         try:
-            if not is_awaited(scope) or await _is_there(body, scope, send):
-                await self._bridge(cast(Any, scope), cast(Any, body.receive), cast(Any, answer.send))
+            if is_awaited(scope):
+                await body.keep(small=length_of(scope) <= SMALL_BYTES)
+            if body.is_whole or not length_of(scope):
+                await self._pass_on(scope, body, answer)
+            else:
+                async with self._readers.one():
+                    await self._pass_on(scope, body, answer)
+        except BodyCutOff:
+            pass  # nobody is there any more to be told, and none of what came counts
+        except BodyTooSlow:
+            await refuse(send, body_too_slow())
+        except NoThread:
+            await refuse(send, no_thread())
         finally:
             body.forget()
             if offer.held is not None and not answer.goes_on:
                 offer.held.close()
         if offer.held is not None and answer.goes_on:
             await self._hold(offer.held, receive, send)
+
+    async def _pass_on(self, scope: Scope, body: Body, answer: Answer) -> None:
+        await self._bridge(cast(Any, scope), cast(Any, body.receive), cast(Any, answer.send))
 
     async def _hold(self, held: Held, receive: Receive, send: Send) -> None:
         self._held.add(held)
@@ -159,20 +174,6 @@ class Application:
         self._ending = True
         for held in list(self._held):
             held.close()
-
-
-async def _is_there(body: Body, scope: Scope, send: Send) -> bool:
-    """Await the body. False: it will not come, and nobody is to see the part of it that did."""
-    try:
-        await body.keep(small=length_of(scope) <= SMALL_BYTES)
-    except BodyCutOff:
-        return False
-    except BodyTooSlow:
-        headers = [(b"content-length", b"0"), (b"connection", b"close")]
-        await send({"type": "http.response.start", "status": 408, "headers": headers})
-        await send({"type": "http.response.body", "body": b""})
-        return False
-    return True
 
 
 def _notice_dead_line(receive: Receive) -> None:

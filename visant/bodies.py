@@ -2,7 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
+from contextlib import asynccontextmanager
 from typing import Any
 
 Scope = MutableMapping[str, Any]
@@ -15,7 +16,7 @@ SMALL_BYTES = 64 * 1024
 AWAITED_BYTES = 8 * 1024 * 1024
 AWAITED_TOGETHER = 64 * 1024 * 1024
 # A client may keep us waiting for so long in all, and longer by what it sends at this rate: a bad mobile line's.
-# Where a thread waits, it is not as long.
+# Where a thread waits, or bodies for one, it is not as long.
 PATIENCE_SECONDS, THREADS_PATIENCE_SECONDS = 60.0, 20.0
 LEAST_BYTES_A_SECOND = 4 * 1024
 
@@ -26,6 +27,33 @@ class BodyCutOff(OSError):
 
 class BodyTooSlow(OSError):
     """The client kept us waiting for too long."""
+
+
+class NoThread(Exception):
+    """All threads that may wait for bodies do so."""
+
+
+class Readers:
+    """Which threads wait for bodies: half of them at most, so that the others answer all else meanwhile.
+
+    How long one is kept is bounded by the least rate, as where no thread waits.
+    """
+
+    def __init__(self, threads: int) -> None:
+        self._free = asyncio.Semaphore(max(1, threads // 2))
+
+    @asynccontextmanager
+    async def one(self) -> AsyncIterator[None]:
+        """Wait for one of them, without keeping a thread. Raises :class:`NoThread`."""
+        try:
+            async with asyncio.timeout(THREADS_PATIENCE_SECONDS):
+                await self._free.acquire()
+        except TimeoutError as error:
+            raise NoThread from error
+        try:
+            yield
+        finally:
+            self._free.release()
 
 
 class Room:
@@ -45,6 +73,11 @@ class Body:
         self._patience = PATIENCE_SECONDS
         self._came: list[bytes] = []
         self._more = True
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether all of it has come."""
+        return not self._more
 
     async def keep(self, *, small: bool) -> None:
         """Await the whole body, or as much of it as there is room for; ``receive`` then hands it out at once."""

@@ -43,19 +43,9 @@ def programs() -> list[Program]:
     """Web server, workers and scheduler, as production runs them on one host."""
     manage = [sys.executable, str(settings.BASE_DIR / "manage.py")]
     return [
-        *_web_programs(),
+        Program("web", web_command()),
         Program("worker", [*manage, "worker"], copies=settings.VISANT_WORKERS),
         Program("scheduler", [*manage, "scheduler"]),
-    ]
-
-
-def _web_programs() -> list[Program]:
-    """One server for everything; or one that holds streams, and beside it one that is faster without."""
-    if not settings.VISANT_STREAMS_PORT:
-        return [Program("web", web_command())]
-    return [
-        Program("web", plain_web_command()),
-        Program("streams", web_command(port=settings.VISANT_STREAMS_PORT)),
     ]
 
 
@@ -81,35 +71,13 @@ def web_command(*, host: str = "", port: int = 0, processes: int = 0) -> list[st
     return [sys.executable, "-m", "uvicorn", *_flags(options), *flags, "visant.asgi:application"]
 
 
-def plain_web_command() -> list[str]:
-    """The server that only answers requests."""
-    options = {
-        "--interface": "wsgi",
-        "--host": settings.VISANT_HOST,
-        "--port": settings.PORT,
-        "--workers": settings.WEB_PROCESSES,
-        "--blocking-threads": settings.VISANT_WEB_THREADS,
-        "--workers-kill-timeout": STOP_SECONDS - 2,
-        "--log-level": "warning",
-    }
-    return [
-        sys.executable,
-        "-m",
-        "granian",
-        *_flags(options),
-        "--respawn-failed-workers",
-        "visant.wsgi:application",
-    ]
-
-
 def _flags(options: Mapping[str, object]) -> list[str]:
     return [text for name, value in options.items() for text in (name, str(value))]
 
 
 def prepare(*, migrate: bool) -> None:
     """See that the port is free, the schema is ours and the static files are in place; else a CommandError."""
-    for port in filter(None, (settings.PORT, settings.VISANT_STREAMS_PORT)):
-        _refuse_taken_port(port)
+    _refuse_taken_port(settings.PORT)
     if migrate:
         call_command("migrate", verbosity=0)
     else:
@@ -197,10 +165,8 @@ def _refuse_taken_port(port: int) -> None:
         try:
             probe.bind((settings.VISANT_HOST, port))
         except OSError as error:
-            name = "PORT" if port == settings.PORT else "VISANT_STREAMS_PORT"
             raise CommandError(
-                f"Cannot listen on {settings.VISANT_HOST} port {port} ({error.strerror}). "
-                f"Set {name} to a free one."
+                f"Cannot listen on {settings.VISANT_HOST} port {port} ({error.strerror}). Set PORT to a free one."
             ) from error
 
 

@@ -35,7 +35,6 @@ try:
     VISANT_VAR = Path(env.str("VISANT_VAR", "") or BASE_DIR / "var").resolve()
     VISANT_STATIC_ROOT = env.str("VISANT_STATIC_ROOT", "")
     PORT = env.int("PORT", 8000, validate=validate.Range(1, 65535), **NUMBER)
-    VISANT_STREAMS_PORT = env.int("VISANT_STREAMS_PORT", 0, validate=validate.Range(0, 65535), **NUMBER)
     VISANT_HOST = env.str("VISANT_HOST", "127.0.0.1")
     VISANT_URL = (env.str("VISANT_URL", "") or f"http://localhost:{PORT}").rstrip("/")
     VISANT_MIGRATE = env.bool("VISANT_MIGRATE", False, **BOOLEAN)
@@ -147,8 +146,6 @@ if VISANT_METRICS_TOKEN and len(VISANT_METRICS_TOKEN) < 16:
 
 # --- where it is reached
 
-if VISANT_STREAMS_PORT == PORT:
-    raise ImproperlyConfigured("VISANT_STREAMS_PORT must be another one than PORT; without it PORT serves both.")
 try:
     _url = urlsplit(VISANT_URL)
 except ValueError:

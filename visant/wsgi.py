@@ -1,4 +1,4 @@
-"""The door for WSGI servers: ``granian --interface wsgi visant.wsgi:application``."""
+"""Django's own door, behind ``visant/asgi.py``, which bounds what it lets through."""
 
 import os
 

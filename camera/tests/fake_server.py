@@ -71,9 +71,10 @@ class FakeServer:
 
     def _receipt(self, record_id: str, headers: dict[str, str], body: bytes) -> Answer:
         status = 200 if record_id in self.pictures else 201
+        # Before anyone can see the picture, and give a command that this upload would not close.
+        self.api.open.pop(headers.get("X-Visant-Trigger-Id", ""), None)
         self.pictures[record_id] = (body, headers)
         self.receipts.append((record_id, status))
-        self.api.open.pop(headers.get("X-Visant-Trigger-Id", ""), None)
         return Answer(status, {"record_id": record_id, "device_id": DEVICE, "image_stored": True})
 
 

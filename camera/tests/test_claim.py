@@ -3,23 +3,44 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import stat
 from pathlib import Path
+from typing import Callable
 
 import pytest
 
 from builders import Cameras, make_folder, wait_until
 from fake_server import DEVICE, KEY, Answer, FakeServer, problem
+from visant_camera.backoff import Backoff
+from visant_camera.claim import main
 from visant_camera.labels import Label, parse_label
 from visant_camera.values import OptionError
 
-UNCLAIMED = Answer(202, {"status": "unclaimed", "retry_after_seconds": 1}, {"Retry-After": "1"})
+UNCLAIMED = Answer(202, {"status": "unclaimed", "retry_after_seconds": 0}, {"Retry-After": "0"})
 CLAIMED = Answer(200, {"device_id": DEVICE, "key": KEY, "name": "Gate 2"})
+
+
+Claim = Callable[..., "tuple[int, str]"]
 
 
 def qr(server: FakeServer, **more: object) -> str:
     return json.dumps({"visant": 1, "url": server.url, "serial": "VC-7", "code": "ABCD-EFGH", **more})
+
+
+@pytest.fixture
+def claim(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Claim:
+    """The command in this process, with short waits; the exit code and what it said."""
+    for name in [name for name in os.environ if name.startswith("VISANT_CAMERA_")]:
+        monkeypatch.delenv(name)
+
+    def claim(*arguments: str) -> tuple[int, str]:
+        code = main(arguments, shortest_wait=0.01, backoff=lambda: Backoff(first=0.02, longest=0.02))
+        said = capsys.readouterr()
+        return code, said.err + said.out
+
+    return claim
 
 
 @pytest.fixture
@@ -28,12 +49,12 @@ def config(tmp_path: Path) -> Path:
 
 
 def test_it_asks_until_somebody_claimed_it_and_keeps_the_key(
-    server: FakeServer, cameras: Cameras, config: Path, tmp_path: Path
+    server: FakeServer, cameras: Cameras, config: Path, tmp_path: Path, claim: Claim
 ) -> None:
-    server.api.claim_script = [UNCLAIMED, Answer(503, headers={"Retry-After": "1"}), UNCLAIMED, CLAIMED]
+    server.api.claim_script = [UNCLAIMED, Answer(503, headers={"Retry-After": "0"}), UNCLAIMED, CLAIMED]
     config.write_text("[visant-camera]\n# mine\nsource = webcam:0\n")
     config.chmod(0o640)
-    code, said = cameras.run("claim", "--qr", qr(server), "--config", str(config), key=None)
+    code, said = claim("--qr", qr(server), "--config", str(config))
     assert code == 0, said
     assert said.count("waiting until VC-7 is claimed") == 2
     assert said.endswith(f"This camera is Gate 2. Its key is in {config}.\n")
@@ -62,21 +83,56 @@ def test_a_new_config_file_is_only_for_its_owner(server: FakeServer, cameras: Ca
     assert (code, said) == (2, f"visant-camera: {config} holds a key already; --replace gets another.\n")
 
 
-def test_a_refusal_is_exit_1_with_the_servers_sentence(server: FakeServer, cameras: Cameras, config: Path) -> None:
-    server.api.claim_script = [problem(409, retryable=False, keep_local=True, code="claim_code_expired")]
-    code, said = cameras.run("claim", "--qr", qr(server), "--config", str(config), key=None)
-    assert (code, said) == (1, "visant-camera: Problem 409.\n")
+@pytest.mark.parametrize(
+    ("status", "code"),
+    [
+        (404, "unit_unknown"),
+        (409, "claim_code_expired"),
+        (409, "claim_code_revoked"),
+        (409, "unit_retired"),
+        (400, "invalid"),
+    ],
+)
+def test_a_reason_that_nobody_can_end_is_exit_1_with_the_servers_sentence(
+    server: FakeServer, config: Path, claim: Claim, status: int, code: str
+) -> None:
+    server.api.claim_script = [problem(status, retryable=False, keep_local=True, code=code), CLAIMED]
+    assert claim("--qr", qr(server), "--config", str(config)) == (1, f"visant-camera: Problem {status}.\n")
     assert "key" not in config.read_text()
 
 
-def test_a_log_in_page_between_is_not_believed(server: FakeServer, cameras: Cameras, config: Path) -> None:
-    server.api.claim_script = [Answer(200, b"<html>"), Answer(404, b"<html>"), CLAIMED]
-    code, said = cameras.run("claim", "--qr", qr(server), "--config", str(config), key=None)
+@pytest.mark.parametrize(
+    ("status", "code"),
+    [
+        (403, "organization_suspended"),
+        (403, "device_suspended"),
+        (403, "device_retired"),
+        (409, "unit_has_its_key"),
+        (429, "too_many_requests"),
+        (400, "body_cut_off"),
+        (404, "not_found"),
+    ],
+)
+def test_a_reason_that_its_owner_can_end_is_said_and_waited_for(
+    server: FakeServer, config: Path, claim: Claim, status: int, code: str
+) -> None:
+    no = problem(status, retryable=code in ("too_many_requests", "body_cut_off"), keep_local=True, code=code)
+    server.api.claim_script = [UNCLAIMED, no, no, CLAIMED]
+    ended, said = claim("--qr", qr(server), "--config", str(config))
+    assert ended == 0, said
+    why = f"not yet: Problem {status}. ({status} {code}). Asking again until that is over (Ctrl-C gives up)"
+    assert said.count(why) == 1
+    assert f"key = {KEY}" in config.read_text()
+
+
+def test_a_log_in_page_between_is_not_believed(server: FakeServer, config: Path, claim: Claim) -> None:
+    server.api.claim_script = [Answer(200, b"<html>"), Answer(404, b"<html>"), Answer(403, b"<html>"), CLAIMED]
+    code, said = claim("--qr", qr(server), "--config", str(config))
     assert code == 0, said
 
 
 def test_ctrl_c_is_fine(server: FakeServer, cameras: Cameras, config: Path) -> None:
-    server.api.claim_script = [UNCLAIMED] * 20
+    server.api.claim_script = [Answer(202, {"status": "unclaimed", "retry_after_seconds": 60})]
     client = cameras.start("claim", "--qr", qr(server), "--config", str(config), key=None)
     wait_until(lambda: bool(server.api.claims))
     client.send_signal(signal.SIGINT)
@@ -112,6 +168,34 @@ def test_a_qr_code_is_read_from_a_picture(server: FakeServer, tmp_path: Path) ->
 
     qrcode.make(qr(server)).save(tmp_path / "label.png")
     assert read_label(str(tmp_path / "label.png")) == Label(server.url, "VC-7", "ABCD-EFGH")
+
+
+def test_the_label_is_scanned_by_the_camera_itself(
+    server: FakeServer, config: Path, claim: Claim, tmp_path: Path
+) -> None:
+    """A printed label, held at an angle, after two moments without one."""
+    image = pytest.importorskip("PIL.Image")
+    pytest.importorskip("cv2")
+    make_label(qr(server), tmp_path / "2.jpg")
+    for name in ("0.jpg", "1.jpg"):
+        image.new("RGB", (640, 480), "gray").save(tmp_path / name)
+    server.api.claim_script = [CLAIMED]
+    code, said = claim("--scan", "--source", str(tmp_path), "--config", str(config))
+    assert code == 0, said
+    asked = server.api.claims[-1]
+    assert (asked["serial"], asked["code"]) == ("VC-7", "ABCD-EFGH")
+    assert f"url = {server.url}" in config.read_text()
+
+
+def make_label(text: str, path: Path) -> None:
+    """A photo of 640 × 480 as a webcam takes it of a label: grey light, tilted, a little out of focus."""
+    image, image_filter = pytest.importorskip("PIL.Image"), pytest.importorskip("PIL.ImageFilter")
+    qrcode = pytest.importorskip("qrcode")
+    label = qrcode.make(text, box_size=5).convert("RGB")
+    photo = image.new("RGB", (640, 480), (120, 118, 110))
+    tilted = label.rotate(12, expand=True, fillcolor=(120, 118, 110))
+    photo.paste(tilted, ((640 - tilted.width) // 2, (480 - tilted.height) // 2))
+    photo.filter(image_filter.GaussianBlur(1)).point(lambda level: 25 + level * 0.7).save(path, quality=80)
 
 
 @pytest.mark.parametrize(

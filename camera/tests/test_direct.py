@@ -9,6 +9,7 @@ from fake_bucket import FakeBucket
 from fake_server import KEY, Answer, FakeServer, problem
 from visant_camera.client import Client
 from visant_camera.configuration import Configuration
+from visant_camera.link import Link
 from visant_camera.outcomes import KeyRejected, Received, SetAside, TryLater
 from visant_camera.records import Record
 from visant_camera.spool import Spool
@@ -22,7 +23,7 @@ def bucket(server: FakeServer) -> FakeBucket:
 
 @pytest.fixture
 def client(server: FakeServer) -> Client:
-    return Client(server.url, KEY, timeouts=(2.0, 2.0), direct=lambda: True)
+    return Client(Link(server.url, KEY, timeouts=(2.0, 2.0)), direct=lambda: True)
 
 
 @pytest.fixture
@@ -128,7 +129,7 @@ def test_what_the_server_says_of_it_counts_as_of_any_picture(
 def test_without_an_offer_in_the_configuration_nothing_is_asked(
     server: FakeServer, bucket: FakeBucket, record: Record
 ) -> None:
-    assert isinstance(Client(server.url, KEY).hand_in(record, DATA), Received)
+    assert isinstance(Client(Link(server.url, KEY)).hand_in(record, DATA), Received)
     assert (server.attempts, bucket.begun) == ([record.record_id], {})
 
 

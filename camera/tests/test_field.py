@@ -152,16 +152,40 @@ def test_a_command_whose_picture_arrived_is_acknowledged_when_it_comes_again(
     assert server.attempts == ["t-1"]
 
 
+def test_a_command_that_is_younger_than_the_upload_of_its_picture_is_answered_too(
+    server: FakeServer, cameras: Cameras, options: tuple[str, ...]
+) -> None:
+    """As one of a schedule, whose run was made here: the upload could not close what came after it."""
+
+    def repeat(record_id: str) -> None:
+        del server.api.open["t-1"]  # closed by this upload
+        server.api.raw = [b'data: {"cmd":"capture","trigger_id":"t-1","type":"schedule"}\n\n']
+        wait_until(lambda: not server.api.raw)
+        server.api.command("t-2")  # heard after it
+        wait_until(lambda: len(waiting(cameras.spool)) == 2)
+        server.judge = lambda record_id: None
+
+    server.judge = repeat
+    cameras.start(*options)
+    server.api.command("t-1")
+    wait_until(lambda: server.api.acknowledged == [("t-1", {"status": "done"})])
+    wait_until(lambda: "t-2" in server.pictures)
+    assert firsts(server) == ["t-1", "t-2"]
+
+
+def with_periods(periods: str) -> str:
+    """Python that runs the client with other waits than its own."""
+    return (
+        "import sys; from datetime import timedelta; from visant_camera.backoff import Backoff;"
+        f"from visant_camera.run import Periods, main; sys.exit(main(sys.argv[1:], periods=Periods({periods})))"
+    )
+
+
 def test_where_streams_do_not_come_through_commands_are_polled_for(
-    server: FakeServer, cameras: Cameras, options: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+    server: FakeServer, cameras: Cameras, options: tuple[str, ...]
 ) -> None:
     server.api.holds_back = True
-    code = (
-        "import sys, visant_camera.listener as l; l.FIRST_SILENCE = 0.5;"
-        "l.Listener.__init__.__kwdefaults__['silence'] = (0.5, 1.0);"
-        "from visant_camera.cli import main; sys.exit(main(sys.argv[1:]))"
-    )
-    cameras.start(*options, code=code)
+    cameras.start(*options, code=with_periods("silence=(0.5, 1.0)"))
     wait_until(lambda: "poll" in server.api.connections)
     server.api.command("t-1")
     wait_until(lambda: "t-1" in server.pictures)
@@ -172,12 +196,8 @@ def test_a_stream_without_pings_is_given_up_and_opened_again(
     server: FakeServer, cameras: Cameras, options: tuple[str, ...]
 ) -> None:
     server.api.ping = 3600
-    code = (
-        "import sys, visant_camera.listener as l, visant_camera.backoff as b;"
-        "l.Listener.__init__.__kwdefaults__.update(silence=(0.5, 0.5), backoff=lambda: b.Backoff(first=0.1));"
-        "from visant_camera.cli import main; sys.exit(main(sys.argv[1:]))"
-    )
-    cameras.start(*options, code=code)
+    periods = "silence=(0.3, 0.3), listen_again=lambda: Backoff(first=0.1)"
+    cameras.start(*options, code=with_periods(periods))
     wait_until(lambda: server.api.connections.count("stream") >= 3)
     server.api.command("t-1")
     wait_until(lambda: "t-1" in server.pictures)
@@ -190,37 +210,55 @@ def minutely(label: str = "every minute") -> dict[str, Any]:
 NOON = datetime(2031, 3, 4, 12, 0, tzinfo=timezone.utc)
 AT_NOON = {"id": "s1", "label": "here", "cron": "0 12 * * *", "time_zone": "UTC"}
 RUN = f"schedule-s1-{int(NOON.timestamp())}"
+GRACE = timedelta(seconds=1)
 CLOCK = (
-    "import os, sys, datetime, visant_camera.clock as c; now = c.utc_now;"
-    "ahead = datetime.timedelta(seconds=float(os.environ['AHEAD'])); c.utc_now = lambda: now() + ahead;"
-    "from visant_camera.cli import main; sys.exit(main(sys.argv[1:]))"
-)
+    "import os, datetime, visant_camera.clock as c; now = c.utc_now;"
+    "c.utc_now = lambda: now() + datetime.timedelta(seconds=float(open(os.environ['AHEAD']).read()));"
+) + with_periods("grace=timedelta(seconds=1), longest_pause=0.05")
 
 
-def noon_in(server: FakeServer, seconds: float) -> dict[str, str]:
-    """Set the server's clock so that noon comes in ``seconds``, and return the environment of such a client."""
-    ahead = NOON - datetime.now(timezone.utc) - timedelta(seconds=seconds)
-    server.api.clock_ahead = ahead.total_seconds()
-    return {"AHEAD": str(ahead.total_seconds())}
+class Time:
+    """The time of the server and, by its environment, of clients that are run with ``CLOCK``."""
+
+    def __init__(self, server: FakeServer, folder: Path) -> None:
+        self._server = server
+        self._file = folder / "ahead"
+        self.environment = {"AHEAD": str(self._file)}
+        self.set(NOON - timedelta(hours=1))
+
+    def set(self, now: datetime) -> None:
+        self._server.api.clock_ahead = (now - datetime.now(timezone.utc)).total_seconds()
+        new = self._file.with_suffix(".new")
+        new.write_text(str(self._server.api.clock_ahead))
+        new.replace(self._file)
+
+    def now(self) -> datetime:
+        return datetime.now(timezone.utc) + timedelta(seconds=self._server.api.clock_ahead)
+
+
+@pytest.fixture
+def clock(server: FakeServer, tmp_path: Path) -> Time:
+    """An hour before a schedule's run."""
+    server.api.configuration = {"version": 7, "schedules": [AT_NOON]}
+    return Time(server, tmp_path)
 
 
 def test_a_schedule_runs_here_from_the_last_configuration_while_the_server_is_away(
-    server: FakeServer, cameras: Cameras, options: tuple[str, ...]
+    server: FakeServer, cameras: Cameras, options: tuple[str, ...], clock: Time
 ) -> None:
-    server.api.configuration = {"version": 7, "schedules": [AT_NOON]}
-    env = noon_in(server, 5)
-    first = cameras.start(*options, code=CLOCK, env=env)
+    first = cameras.start(*options, code=CLOCK, env=clock.environment)
     wait_until(lambda: bool(server.api.reports))
     first.kill()
     first.wait()
     server.stop()
-    second = cameras.start(*options, code=CLOCK, env=env)
+    clock.set(NOON - timedelta(seconds=1))
+    second = cameras.start(*options, code=CLOCK, env=clock.environment)
     wait_until(lambda: len(waiting(cameras.spool)) == 1)
-    assert datetime.now(timezone.utc) + timedelta(seconds=float(env["AHEAD"])) >= NOON
+    assert clock.now() >= NOON
     second.kill()
     second.wait()
     # Within the minute in which a missed run is made up for, a third process finds it in the spool.
-    cameras.start(*options, code=CLOCK, env=env)
+    cameras.start(*options, code=CLOCK, env=clock.environment)
     server.start()
     server.api.command(RUN, type="schedule", parameters={"label": "here"})  # the server's own, late
     wait_until(lambda: not server.api.open and server.api.listening == 1)
@@ -229,15 +267,15 @@ def test_a_schedule_runs_here_from_the_last_configuration_while_the_server_is_aw
 
 
 def test_a_listening_camera_leaves_the_run_to_the_command_and_makes_it_when_none_comes(
-    server: FakeServer, cameras: Cameras, options: tuple[str, ...]
+    server: FakeServer, cameras: Cameras, options: tuple[str, ...], clock: Time
 ) -> None:
-    server.api.configuration = {"version": 7, "schedules": [AT_NOON]}
-    begun = time.monotonic()
-    cameras.start(*options, code=CLOCK, env=noon_in(server, 5))
-    wait_until(lambda: server.api.listening == 1 and bool(server.api.reports), seconds=4)
-    time.sleep(begun + 5 + 7 - time.monotonic())
-    assert server.attempts == []
-    wait_until(lambda: RUN in server.pictures, seconds=10)
+    cameras.start(*options, code=CLOCK, env=clock.environment)
+    # Whatever it says after that has the time of then.
+    wait_until(lambda: server.api.listening == 1 and bool(server.api.heartbeats))
+    clock.set(NOON - timedelta(seconds=0.2))
+    wait_until(lambda: bool(server.attempts))
+    assert clock.now() >= NOON + GRACE
+    wait_until(lambda: RUN in server.pictures)
     server.api.command(RUN, type="schedule")
     wait_until(lambda: server.api.acknowledged == [(RUN, {"status": "done"})])
     assert server.receipts == [(RUN, 201)]

@@ -17,6 +17,7 @@ from fake_server import KEY, PORTAL, Answer, FakeServer, problem
 from visant_camera import __version__
 from visant_camera.backoff import Backoff
 from visant_camera.client import Client
+from visant_camera.link import Link
 from visant_camera.receipts import retry_after
 from visant_camera.records import Record
 from visant_camera.sender import KEY_RETRY, Sender
@@ -38,7 +39,7 @@ def start(server: FakeServer, spool: Spool) -> Iterator[Start]:
     def start(
         *, key: str = KEY, timeouts: tuple[float, float] = (2.0, 2.0), key_retry: float = KEY_RETRY
     ) -> Sender:
-        client = Client(server.url, key, timeouts=timeouts)
+        client = Client(Link(server.url, key, timeouts=timeouts))
         sender = Sender(spool, client, backoff=lambda: Backoff(first=0.02, longest=0.1), key_retry=key_retry)
         sender.start()
         started.append(sender)

@@ -7,6 +7,7 @@ import io
 import json
 import random
 import threading
+import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -21,11 +22,12 @@ END = b"\xff\xd9"
 
 
 class Archive:
-    """A server that does all right, but for what ``sin`` names."""
+    """A server that does all right, but for what ``sin`` names. It answers nothing while ``hangs`` is set."""
 
     def __init__(self, sin: str) -> None:
         self.sin = sin
         self.rows: list[dict[str, str]] = []
+        self.hangs = threading.Event()
         self._guard = threading.Lock()
         self.http = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
         threading.Thread(target=self.http.serve_forever, args=(0.02,), daemon=True).start()
@@ -71,10 +73,14 @@ def _handler(archive: Archive) -> type[BaseHTTPRequestHandler]:
             device = self.headers["Authorization"].partition("key-")[2]
             if "/commands" in self.path:
                 self._answer(404, _problem("not_found"))
+            elif archive.sin == "lists nothing":
+                self._answer(503, _problem("unavailable", retryable=True))
             else:
                 self._answer(200, {"captures": [r for r in archive.rows if r["device"] == device], "next": None})
 
         def _answer(self, status: int, answer: dict[str, Any]) -> None:
+            while archive.hangs.is_set():
+                time.sleep(0.02)
             data = json.dumps(answer).encode()
             try:
                 self.send_response(status)
@@ -102,14 +108,18 @@ def _digest(data: bytes) -> str:
 def archive(request: pytest.FixtureRequest) -> Iterator[Archive]:
     archive = Archive(request.param)
     yield archive
+    archive.hangs.clear()
     archive.http.shutdown()
     archive.http.server_close()
 
 
-def run(archive: Archive, folder: Path, capsys: pytest.CaptureFixture[str]) -> tuple[int, str]:
+def run(
+    archive: Archive, folder: Path, capsys: pytest.CaptureFixture[str], *, settle: float = 10
+) -> tuple[int, str]:
     keys = [json.dumps({"id": f"camera{number}", "key": f"key-camera{number}"}) for number in range(12)]
     (folder / "keys").write_text("\n".join(keys) + "\n")
-    options = ["--count", "12", "--seconds", "2", "--every", "0.15", "--seed", "3", "--listening", "1"]
+    options = ["--count", "12", "--seconds", "0.8", "--every", "0.06", "--seed", "3"]
+    options += ["--settle", str(settle), "--listening", "1"]
     files = ["--keys", str(folder / "keys"), "--ledger", str(folder / "ledger")]
     code = main(["simulate", "--url", archive.url, *files, *options])
     return code, capsys.readouterr().out
@@ -148,6 +158,34 @@ def test_a_right_server_is_confirmed_and_the_ledger_says_what_it_has(
     assert f"acknowledged  {len(acknowledged)}, of which the server shows {len(acknowledged)}" in said
     assert "broken_picture" in said
     assert "key_unknown" in said
+
+
+@pytest.mark.parametrize("archive", [""], indirect=True)
+def test_what_is_not_settled_in_time_is_told_as_open_and_not_as_lost(
+    archive: Archive, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    archive.hangs.set()
+    begun = time.monotonic()
+    code, said = run(archive, tmp_path, capsys, settle=0.4)
+    assert time.monotonic() - begun < 0.8 + 0.4 + 2  # and not the half minute that a line is waited for
+    ledger = [json.loads(line) for line in (tmp_path / "ledger").read_text().splitlines()]
+    assert code == 3, said
+    assert f"not settled   {len(ledger)}\n" in said
+    assert {line["outcome"] for line in ledger} == {"open"}
+    assert len({line["record_id"] for line in ledger}) == len(ledger) >= 12
+    assert "unfinished    12 cameras" in said
+    assert "WRONG" not in said
+
+
+@pytest.mark.parametrize("archive", ["lists nothing"], indirect=True)
+def test_what_was_not_compared_with_the_server_is_not_called_right(
+    archive: Archive, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, said = run(archive, tmp_path, capsys, settle=1.5)
+    assert code == 3, said
+    assert "not settled   0\n" in said
+    assert "which were not compared with the server in time" in said
+    assert "WRONG" not in said
 
 
 def test_each_jpeg_is_a_picture_and_another_one() -> None:

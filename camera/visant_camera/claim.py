@@ -9,7 +9,7 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Optional
+from typing import Any, Callable, Optional
 
 import requests
 
@@ -19,22 +19,30 @@ from visant_camera.cli import log_for_people
 from visant_camera.client import sentence
 from visant_camera.configfile import ConfigError
 from visant_camera.labels import Label, read_label, scan
-from visant_camera.link import TIMEOUTS, json_object, read_body
+from visant_camera.link import TIMEOUTS, json_object, problem_code, read_body
 from visant_camera.options import OptionError, make_parser
 from visant_camera.receipts import retry_after
 from visant_camera.sources import open_source
 from visant_camera.values import Values
 
 BOARD = Path("/proc/device-tree/model")  # of a Raspberry Pi and most boards
-USUAL_WAIT = 30.0  # seconds
+USUAL_WAIT, SHORTEST_WAIT, LONGEST_WAIT = 30.0, 1.0, 600.0  # seconds
+# For these another label is needed. All else its owner or an operator can end, like a suspended organization or
+# camera, so it is waited for.
+FINAL = frozenset(("unit_unknown", "claim_code_expired", "claim_code_revoked", "unit_retired"))
 
 
 class Refused(Exception):
     """The server says no for good; the text is its sentence."""
 
 
-def main(arguments: Sequence[str]) -> int:
-    """Exit 0: the key is in the config file; 1: refused, or given up by Ctrl-C."""
+def main(
+    arguments: Sequence[str],
+    *,
+    shortest_wait: float = SHORTEST_WAIT,
+    backoff: Callable[[], Backoff] = lambda: Backoff(first=2.0, longest=60.0),
+) -> int:
+    """Exit 0: the key is in the config file; 1: refused for good, or given up by Ctrl-C."""
     given = _parser().parse_args(arguments)
     values = Values(given, os.environ, to_write=True)
     log_for_people(verbose=given.verbose)
@@ -44,7 +52,7 @@ def main(arguments: Sequence[str]) -> int:
     # Written before the key is asked for, which is given only once: the file can be written, then.
     _write(values, {"url": label.url, "serial": label.serial})
     try:
-        answer = _ask_until_claimed(label)
+        answer = _ask_until_claimed(label, shortest_wait, backoff())
     except Refused as error:
         sys.stderr.write(f"visant-camera: {error}\n")
         return 1
@@ -95,30 +103,29 @@ def _write(values: Values, changes: Mapping[str, str]) -> None:
         raise ConfigError(f"The config file {values.file.path} cannot be written: {error.strerror}.") from error
 
 
-def _ask_until_claimed(label: Label) -> dict[str, Any]:
-    session, backoff = requests.Session(), Backoff(first=2.0, longest=60.0)
+def _ask_until_claimed(label: Label, shortest_wait: float, backoff: Backoff) -> dict[str, Any]:
+    """The answer with the key; raises ``Refused``."""
+    session = requests.Session()
     session.auth = lambda request: request  # else requests looks into ~/.netrc
     session.headers["User-Agent"] = version = f"visant-camera/{__version__}"
     body = {"serial": label.serial, "code": label.code, "model": _model(), "version": version}
     said = ""
     while True:
-        why = f"waiting until {label.serial} is claimed, at {label.url}/claim (Ctrl-C gives up)"
         try:
             with session.post(
                 f"{label.url}/v1/units/claim", json=body, timeout=TIMEOUTS, allow_redirects=False, stream=True
             ) as response:
                 answer = json_object(read_body(response))
-                if _is_key(response, answer):
-                    return answer
-                wait = _wait(response, answer, backoff)
-                if response.status_code != 202:
-                    why = f"{response.status_code}: {answer.get('detail') or response.reason}; asking again"
+            if _is_key(response, answer):
+                return answer
+            why = _why_not(response, answer, label)
+            wait = _wait(response, answer, backoff)
         except requests.RequestException as error:
             wait, why = backoff.next(), f"{sentence(error)}; asking again"
         if why != said:
             sys.stderr.write(f"visant-camera: {why}\n")
             said = why
-        time.sleep(wait)
+        time.sleep(max(wait, shortest_wait))
 
 
 def _is_key(response: requests.Response, answer: Mapping[str, Any]) -> bool:
@@ -132,18 +139,27 @@ def _is_key(response: requests.Response, answer: Mapping[str, Any]) -> bool:
     )
 
 
-def _wait(response: requests.Response, answer: Mapping[str, Any], backoff: Backoff) -> float:
-    """Seconds until the next attempt; raises ``Refused``."""
-    status = response.status_code
-    asked: Optional[float] = retry_after(response.headers.get("Retry-After"))
+def _why_not(response: requests.Response, answer: Mapping[str, Any], label: Label) -> str:
+    """Why there is no key yet, for people; raises ``Refused`` when there never will be one by this label."""
+    status, code = response.status_code, problem_code(answer)
     if status == 202:
+        return f"waiting until {label.serial} is claimed, at {label.url}/claim (Ctrl-C gives up)"
+    detail = str(answer.get("detail") or response.reason)
+    # 400: the server cannot read what we sent, and it will be the same the next time.
+    if code in FINAL or (status == 400 and code and answer.get("retryable") is not True):
+        raise Refused(detail)
+    return f"not yet: {detail} ({status}{code and ' '}{code}). Asking again until that is over (Ctrl-C gives up)"
+
+
+def _wait(response: requests.Response, answer: Mapping[str, Any], backoff: Backoff) -> float:
+    """Seconds until the next attempt."""
+    asked: Optional[float] = retry_after(response.headers.get("Retry-After"))
+    if response.status_code == 202:
         backoff.reset()
+        if asked is not None:
+            return asked
         told = answer.get("retry_after_seconds")
-        wait = asked if asked is not None else told if isinstance(told, (int, float)) else USUAL_WAIT
-        return min(max(float(wait), 1.0), 600.0)
-    ours = str(answer.get("type", "")).startswith("urn:visant:problem:")
-    if ours and 400 <= status < 500 and answer.get("retryable") is not True:
-        raise Refused(str(answer.get("detail") or response.reason))
+        return float(told) if isinstance(told, (int, float)) and 0 <= told <= LONGEST_WAIT else USUAL_WAIT
     return (asked or 0.0) + backoff.next()
 
 

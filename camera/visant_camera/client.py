@@ -4,37 +4,27 @@ from __future__ import annotations
 
 import base64
 import json
-from typing import Callable, Optional, Union
+from typing import Callable
 from urllib.parse import urlencode
 
 import requests
 from urllib3.exceptions import NewConnectionError
 
-from visant_camera.clock import Clock
 from visant_camera.direct import DirectUpload
-from visant_camera.keys import KeyRing
-from visant_camera.link import TIMEOUTS, Link, key_of, read_body
+from visant_camera.link import Link, key_of, read_body
 from visant_camera.outcomes import KeyRejected, Outcome, Received, SetAside, TryLater
 from visant_camera.receipts import read_answer
 from visant_camera.records import Record
 
 
 class Client:
-    """Hands pictures in under one key. Not for use by two threads at once."""
+    """Hands pictures in over a link. Not for use by two threads at once, no more than the link is."""
 
-    def __init__(
-        self,
-        url: str,
-        key: Union[str, KeyRing],
-        *,
-        clock: Optional[Clock] = None,
-        timeouts: tuple[float, float] = TIMEOUTS,
-        direct: Callable[[], bool] = lambda: False,
-    ) -> None:
+    def __init__(self, link: Link, *, direct: Callable[[], bool] = lambda: False) -> None:
         """``direct`` tells whether the server offers to take pictures into its bucket."""
-        self._link = Link(url, key, clock=clock, timeouts=timeouts)
+        self._link = link
         self._is_direct = direct
-        self._direct = DirectUpload(self._link, timeouts=timeouts)
+        self._direct = DirectUpload(link)
 
     def hand_in(self, record: Record, data: bytes) -> Outcome:
         """Send one picture once. Never raises for anything the network or the server does."""

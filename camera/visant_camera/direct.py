@@ -24,8 +24,8 @@ class DirectUpload:
     The bucket never sees the camera's key.
     """
 
-    def __init__(self, link: Link, *, timeouts: tuple[float, float], rest: float = REST) -> None:
-        self._link, self._timeouts, self._rest = link, timeouts, rest
+    def __init__(self, link: Link, *, rest: float = REST) -> None:
+        self._link, self._rest = link, rest
         self._bucket = requests.Session()
         # Else requests would look into ~/.netrc for a login to the bucket.
         self._bucket.auth = lambda request: request
@@ -51,7 +51,7 @@ class DirectUpload:
             answer["url"],
             data=answer["form"],
             files={"file": data},
-            timeout=self._timeouts,
+            timeout=self._link.timeouts,
             allow_redirects=False,
         )
         if not 200 <= sent.status_code < 300:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any, Optional, Union
 
 import requests
@@ -29,7 +30,7 @@ class Link:
         self.keys = KeyRing(key) if isinstance(key, str) else key
         self._url = url.rstrip("/")
         self._clock = clock or Clock()
-        self._timeouts = timeouts
+        self.timeouts = timeouts
         self._session = requests.Session()
         # As ``auth`` and not as a header, because requests lets ~/.netrc overrule a header.
         self._session.auth = self._authorize
@@ -37,7 +38,7 @@ class Link:
 
     def request(self, method: str, path: str, **more: Any) -> requests.Response:
         """The answer with its body unread. Raises ``requests.RequestException``."""
-        more.setdefault("timeout", self._timeouts)
+        more.setdefault("timeout", self.timeouts)
         # Redirects are not followed: a POST that became a GET elsewhere is no hand-in.
         return self._session.request(method, self._url + path, allow_redirects=False, stream=True, **more)
 
@@ -80,7 +81,7 @@ def json_object(body: bytes) -> dict[str, Any]:
     return answer if isinstance(answer, dict) else {}
 
 
-def problem_code(answer: dict[str, Any]) -> str:
+def problem_code(answer: Mapping[str, Any]) -> str:
     """The stable word of a problem in the server's own words, or ""."""
     kind = answer.get("type")
     return kind.rpartition(":")[2] if isinstance(kind, str) and kind.startswith("urn:visant:problem:") else ""

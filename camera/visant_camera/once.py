@@ -10,6 +10,7 @@ from typing import Optional
 from visant_camera.cli import leave, log_for_people
 from visant_camera.client import Client
 from visant_camera.keys import KeyStore
+from visant_camera.link import Link
 from visant_camera.options import Options, read_options
 from visant_camera.outcomes import Outcome, Received
 from visant_camera.records import Record
@@ -37,7 +38,7 @@ def main(arguments: Sequence[str]) -> int:
             received.append(settled.record_id)
 
     keys = KeyStore(options.key, spool.state, options.key_home).open()
-    sender = Sender(spool, Client(options.url, keys), settled=settled)
+    sender = Sender(spool, Client(Link(options.url, keys)), settled=settled)
     sender.start()
     sender.drain(patience=PATIENCE)
     sender.stop(patience=FAREWELL)

@@ -24,9 +24,16 @@ class Plan:
     first takes the picture, and the other finds it taken.
     """
 
-    def __init__(self, *, configuration: Callable[[], Configuration], device_id: Callable[[], str]) -> None:
+    def __init__(
+        self,
+        *,
+        configuration: Callable[[], Configuration],
+        device_id: Callable[[], str],
+        grace: timedelta = GRACE,
+    ) -> None:
         self._configuration = configuration
         self._device_id = device_id
+        self._grace = grace
         self._last: dict[str, datetime] = {}
         # Since when each rule is known: those of the start were in force before.
         self._known = {schedule.id: (schedule.rule, ALWAYS) for schedule in configuration().schedules}
@@ -68,6 +75,8 @@ class Plan:
             since = now
         # A clock that was set back must not put the beginning off.
         self._known[schedule.id] = (schedule.rule, min(since, now))
-        delay = jitter_of(schedule.rule, self._device_id(), schedule.id) + (GRACE if listening else timedelta())
+        delay = jitter_of(schedule.rule, self._device_id(), schedule.id) + (
+            self._grace if listening else timedelta()
+        )
         for nominal in runs(schedule.rule, max(now - delay - LATE, min(since, now))):
             yield nominal, nominal + delay

@@ -6,8 +6,10 @@ import logging
 import os
 import signal
 from collections.abc import Sequence
-from typing import Optional
+from datetime import timedelta
+from typing import Callable, NamedTuple, Optional
 
+from visant_camera.backoff import Backoff
 from visant_camera.cli import leave, log_for_people
 from visant_camera.client import Client
 from visant_camera.clock import Clock
@@ -16,17 +18,17 @@ from visant_camera.identity import Identity
 from visant_camera.journal import Journal
 from visant_camera.keys import KeyStore
 from visant_camera.link import Link
-from visant_camera.listener import Listener
+from visant_camera.listener import FIRST_SILENCE, SILENCE, Listener
 from visant_camera.notes import Notes
 from visant_camera.office import Office
 from visant_camera.options import Options, read_options
 from visant_camera.outcomes import Outcome, Received, SetAside
-from visant_camera.plan import Plan
+from visant_camera.plan import GRACE, Plan
 from visant_camera.records import Record
 from visant_camera.sender import Sender
 from visant_camera.sources import Source, open_source
 from visant_camera.spool import Spool
-from visant_camera.taker import Taker
+from visant_camera.taker import LONGEST_PAUSE, Taker
 from visant_camera.vitals import Vitals
 from visant_camera.wishes import BadCommand
 
@@ -36,26 +38,38 @@ LAST_PICTURES = 30.0  # seconds to send what is left after the last picture
 FAREWELL = 2.0  # seconds an attempt under way may take when we are told to end
 
 
-def main(arguments: Sequence[str]) -> int:
+class Periods(NamedTuple):
+    """How long which part waits; where there is no unit, in seconds."""
+
+    grace: timedelta = GRACE
+    longest_pause: float = LONGEST_PAUSE
+    silence: tuple[float, float] = (FIRST_SILENCE, SILENCE)
+    listen_again: Callable[[], Backoff] = lambda: Backoff(first=5.0)
+
+
+PERIODS = Periods()
+
+
+def main(arguments: Sequence[str], *, periods: Periods = PERIODS) -> int:
     """Run until the last picture or a signal. Exit 0; 1 when pictures remain unsent after the last one."""
     options = read_options(arguments, os.environ)
     log_for_people(verbose=options.verbose)
     pace = 10.0 if options.interval is None else options.interval
     source = open_source(options.source, interval=pace, once_through=options.once_through)
-    return leave(Camera(options, source, Spool(options.spool, limit=options.spool_limit)).run())
+    return leave(Camera(options, source, Spool(options.spool, limit=options.spool_limit), periods).run())
 
 
 class Camera:
     """All parts of one camera, tied together."""
 
-    def __init__(self, options: Options, source: Source, spool: Spool) -> None:
+    def __init__(self, options: Options, source: Source, spool: Spool, periods: Periods) -> None:
         self._options, self._source, self._spool = options, source, spool
         clock, keys = Clock(), KeyStore(options.key, spool.state, options.key_home).open()
         self._identity = Identity(spool.state, given=options.device)
         self._journal = Journal(spool.state)
-        client = Client(options.url, keys, clock=clock, direct=lambda: self._office.configuration.direct_upload)
+        links = [Link(options.url, keys, clock=clock) for _ in range(3)]  # one for each thread that speaks
+        client = Client(links[2], direct=lambda: self._office.configuration.direct_upload)
         self.sender = Sender(spool, client, settled=self._settled)
-        links = [Link(options.url, keys, clock=clock) for _ in range(2)]
         file = ConfigurationFile(spool.state)
         self._office = Office(links[0], self._identity, Vitals(spool, clock), file, changed=self._look_again)
         self._listener = Listener(
@@ -65,13 +79,19 @@ class Camera:
             refused=self._refuse,
             reconfigured=self._office.ask_configuration,
             changed=self._heard_again,
+            silence=periods.silence,
+            backoff=periods.listen_again,
         )
         self._notes = Notes(spool, clock, self._identity, self._office, self._listener)
         self.taker = Taker(
             source,
             spool,
             self._journal,
-            Plan(configuration=self._planned, device_id=lambda: self._identity.device_id),
+            Plan(
+                configuration=self._planned,
+                device_id=lambda: self._identity.device_id,
+                grace=periods.grace,
+            ),
             clock,
             configuration=lambda: self._office.configuration,
             listening=lambda: self._listener.up,
@@ -79,6 +99,7 @@ class Camera:
             spooled=self.sender.notice,
             interval=options.interval,
             label=options.trigger_label,
+            longest_pause=periods.longest_pause,
         )
 
     def run(self) -> int:
@@ -155,6 +176,7 @@ class Camera:
         if isinstance(outcome, Received):
             self._identity.learn(outcome.receipt.get("device_id"))
             self._note(record.trigger_id, "")
+            self.taker.arrived(record.trigger_id)
         elif isinstance(outcome, SetAside) and record.trigger_id:
             failure = f"The server did not take the picture: {outcome.why}"
             self._note(record.trigger_id, failure)

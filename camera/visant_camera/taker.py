@@ -48,6 +48,7 @@ class Taker:
         spooled: Callable[[], None],
         interval: Optional[float],
         label: str,
+        longest_pause: float = LONGEST_PAUSE,
     ) -> None:
         """``acknowledge`` tells the server how a trigger ended, ``spooled`` that a picture waits to be sent."""
         self.taken = self.lost = 0
@@ -57,6 +58,8 @@ class Taker:
         self._interval = 0.0 if source.own_pace else interval
         self._retry = OWN_PACE if source.own_pace else SHORTEST_RETRY
         self._label = label
+        self._longest_pause = longest_pause
+        self._asked_again: set[str] = set()
         self._due_at = time.monotonic()
         self._inbox: queue.Queue[Optional[Wish]] = queue.Queue(INBOX)
 
@@ -83,19 +86,32 @@ class Taker:
 
     def carry_out(self, wish: Wish) -> None:
         """Take the picture of a trigger, once."""
-        if wish.trigger_id in self._spool:
-            return  # its upload is the answer
+        on_its_way = wish.trigger_id in self._spool
+        if on_its_way and wish.commanded:
+            self._asked_again.add(wish.trigger_id)
         ended = self._journal.how(wish.trigger_id)
         if ended is not None:
             if wish.commanded:
                 self._acknowledge(wish.trigger_id, ended)
             return
+        if on_its_way:
+            return  # its upload is the answer
         if self._source.own_pace:
             self._give_up(wish, "The pictures of this camera are taken elsewhere, not when it is asked.")
             return
         failure = self._take(wish.label, trigger_id=wish.trigger_id, important=wish.important)
         if failure:
             self._give_up(wish, failure)
+
+    def arrived(self, trigger_id: str) -> None:
+        """From any thread, once it is settled in the journal: the server has the picture of this trigger.
+
+        A command that came while the picture was on its way may be younger than the upload, which then did not
+        close it; so it is answered by itself.
+        """
+        if trigger_id in self._asked_again:
+            self._asked_again.discard(trigger_id)
+            self._acknowledge(trigger_id, "")
 
     def _give_up(self, wish: Wish, failure: str) -> None:
         try:
@@ -143,7 +159,7 @@ class Taker:
 
     def _pause(self) -> float:
         now = self._clock.now()
-        pauses = [LONGEST_PAUSE]
+        pauses = [self._longest_pause]
         moment = self._plan.next_moment(now, listening=self._listening())
         if moment is not None:
             pauses.append((moment - now).total_seconds())

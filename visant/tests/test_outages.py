@@ -18,6 +18,8 @@ import requests
 from tests.client import Client, Line, wait_until
 from tests.server import Camera, Server
 
+pytestmark = pytest.mark.xdist_group("outages")
+
 PASSWORD = "correct horse battery"
 OUTAGE_SECONDS = 60
 # The client tries again after up to a minute, and so does its listener.

@@ -12,9 +12,12 @@ import pytest
 from tests.builders import make_jpeg
 from tests.server import Server
 
-pytestmark = pytest.mark.skipif(
-    os.environ.get("VISANT_TEST_DATABASE") != "postgresql", reason="SQLite has no row-level security"
-)
+pytestmark = [
+    pytest.mark.skipif(
+        os.environ.get("VISANT_TEST_DATABASE") != "postgresql", reason="SQLite has no row-level security"
+    ),
+    pytest.mark.xdist_group("pool"),
+]
 TROUBLES = {
     "fails": 500,
     "rolls_back": 200,

@@ -1,8 +1,13 @@
 """Cameras that listen, on the real server: told at once, told again, and let go when they should be."""
 
+import contextlib
 import http.client
 import json
 import os
+import signal
+import socket
+import subprocess
+import sys
 import threading
 import time
 import uuid
@@ -12,7 +17,10 @@ import pytest
 
 from tests.builders import make_jpeg
 from tests.listener import Listener
-from tests.server import HOST, Camera, Server
+from tests.server import BASE_DIR, HOST, Camera, Server
+
+# All in one process of pytest: their server is started once.
+pytestmark = pytest.mark.xdist_group("streams")
 
 SETTINGS = {"DJANGO_SETTINGS_MODULE": "tests.streams_settings"}
 LISTENED = "SELECT count(*) FROM devices_devicestatus WHERE listened_at IS NOT NULL AND device_id = '{}'"
@@ -125,6 +133,32 @@ def test_the_frames_are_exactly_these(server, shell, camera):
         )
         wait_for(lambda: status_of(server, "one") == "sent")
     assert server.rows(LISTENED.format(as_stored(camera))) == [(1,)]
+
+
+def test_streams_may_have_processes_of_their_own_on_another_port(server, shell, camera):
+    """The same server once more; what comes by one of them is told by the other."""
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        port = probe.getsockname()[1]
+    environment = {**server.environment, "PORT": str(port), "VISANT_HOST": HOST, "WEB_PROCESSES": "1"}
+    command = [sys.executable, "manage.py", "web"]
+    log = (server.folder / "events.log").open("w")
+    options = {"cwd": BASE_DIR, "env": environment, "stdout": log, "stderr": log, "start_new_session": True}
+    with subprocess.Popen(command, **options) as events:
+        try:
+            wait_for(lambda: socket.socket().connect_ex((HOST, port)) == 0)
+            with Listener(port, camera) as listener:
+                assert listener.next() == {"event": "connected"}
+                trigger(shell, camera, "across")
+                assert listener.next() == told("across")
+                assert upload(server, camera, "across") == 201
+                wait_for(lambda: status_of(server, "across") == "done")
+                events.terminate()
+                assert listener.next() is None
+            assert events.wait(timeout=10) in (0, -signal.SIGTERM)
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(events.pid, signal.SIGKILL)
 
 
 def as_stored(camera: Camera) -> str:

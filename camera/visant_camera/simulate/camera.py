@@ -8,9 +8,9 @@ import time
 from collections import deque
 from datetime import datetime, timedelta, timezone
 from email.utils import parsedate_to_datetime
-from typing import NamedTuple, Optional
+from typing import Callable, NamedTuple, Optional
 
-from visant_camera.simulate.ledger import ACKNOWLEDGED, OPEN, REFUSED, Ledger
+from visant_camera.simulate.ledger import ACKNOWLEDGED, REFUSED, Ledger
 from visant_camera.simulate.line import Answer, Line, Lost
 from visant_camera.simulate.listening import Listener
 from visant_camera.simulate.mishaps import attempt, send_again
@@ -19,7 +19,6 @@ from visant_camera.simulate.verify import compare
 
 OUTAGES = 0.08  # of all moments a picture is due, how many begin an outage
 OUTAGE_SECONDS = (1.0, 6.0)
-PATIENCE = 20.0  # seconds to send, at the end, what still waits
 
 
 class Key(NamedTuple):
@@ -28,16 +27,18 @@ class Key(NamedTuple):
 
 
 class Plan(NamedTuple):
-    """``every``: seconds between two pictures, on average; ``until``: when the last is taken (monotonic)."""
+    """``every``: seconds between two pictures, on average; ``until``: when the last is taken; ``settled_by``: when
+    a camera stops trying to send what still waits, and to compare (both monotonic)."""
 
     url: str
     every: float
     until: float
+    settled_by: float
     ledger: Ledger
 
 
 class Camera(threading.Thread):
-    """``finished`` is False while it runs and when it died of a fault in the simulation itself."""
+    """``finished``: all its pictures are settled, and what it was told was compared with what the server shows."""
 
     def __init__(self, key: Key, plan: Plan, *, rng: random.Random, listens: bool) -> None:
         super().__init__(name=f"camera {key.device_id}", daemon=True)
@@ -64,16 +65,23 @@ class Camera(threading.Thread):
             self._send_waiting()
             self._pause(self._plan.every * self._rng.uniform(0.5, 1.5))
         if self._listener:
-            self._listener.join(PATIENCE)
+            # Half, so that there is time left to send.
+            self._listener.join(max(0.0, self._plan.settled_by - time.monotonic()) / 2)
             self._ledger.note("commands heard", len(self._listener.seen))
-        self._send_the_rest()
-        compare(self._line, self._key.device_id, self._received, self._refused, self._ledger)
+        self._not_before = 0.0
+        self._until_settled(self._send_all)
+        self._until_settled(self._compare)
         self._line.close()
-        self.finished = True
+
+    def _until_settled(self, step: Callable[[], bool]) -> None:
+        """Do it again until it is done, or it is too late for that."""
+        while not step() and time.monotonic() < self._plan.settled_by:
+            time.sleep(min(0.1, self._plan.every))
 
     def _take(self, trigger_id: Optional[str] = None) -> Shot:
-        self._ledger.note("pictures")
-        return take(self._rng, datetime.now(timezone.utc) + self._skew, trigger_id=trigger_id)
+        shot = take(self._rng, datetime.now(timezone.utc) + self._skew, trigger_id=trigger_id)
+        self._ledger.take(self._key.device_id, shot)
+        return shot
 
     def _take_for(self, trigger_id: str) -> None:
         self._waiting.append(self._take(trigger_id))
@@ -94,14 +102,20 @@ class Camera(threading.Thread):
             if not self._send(shot):
                 self._waiting.append(shot)
 
-    def _send_the_rest(self) -> None:
-        deadline = time.monotonic() + PATIENCE
-        self._not_before = 0.0
-        while self._waiting and time.monotonic() < deadline:
-            self._send_waiting()
-            time.sleep(0.1)
-        for shot in self._waiting:
-            self._ledger.settle(self._key.device_id, shot, OPEN)
+    def _send_all(self) -> bool:
+        self._send_waiting()
+        return not self._waiting
+
+    def _compare(self) -> bool:
+        if self._waiting:
+            return False
+        try:
+            compare(self._line, self._key.device_id, self._received, self._refused, self._ledger)
+        except Lost:
+            self._ledger.note("lists lost")
+            return False
+        self.finished = True
+        return True
 
     def _send(self, shot: Shot) -> bool:
         """Try once; return whether it is settled."""
@@ -111,7 +125,7 @@ class Camera(threading.Thread):
             self._ledger.note("lines lost")
             answer = None
         if answer is None:
-            self._not_before = time.monotonic() + self._rng.uniform(0, 1)
+            self._not_before = time.monotonic() + self._rng.uniform(0, min(1.0, self._plan.every))
             return False
         return self._judge(shot, answer)
 
@@ -127,7 +141,7 @@ class Camera(threading.Thread):
             self._not_before = time.monotonic() + answer.wait
             return False
         self._refused.add(shot.record_id)
-        self._ledger.settle(self._key.device_id, shot, REFUSED, f"{answer.status} {answer.code}".strip())
+        self._ledger.settle(shot, REFUSED, f"{answer.status} {answer.code}".strip())
         return True
 
     def _accept(self, shot: Shot, answer: Answer) -> None:
@@ -137,7 +151,7 @@ class Camera(threading.Thread):
         if shot.kind in ("damaged", "wrong key"):
             self._ledger.contradict(f"{name} ({shot.kind}) was taken in")
         self._received[shot.record_id] = shot
-        self._ledger.settle(self._key.device_id, shot, ACKNOWLEDGED)
+        self._ledger.settle(shot, ACKNOWLEDGED)
         if shot.kind == "again":
             send_again(self._line, shot, self._ledger)
 

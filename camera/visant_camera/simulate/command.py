@@ -13,15 +13,19 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from visant_camera.options import OptionError, Parser
-from visant_camera.simulate.camera import PATIENCE, Camera, Key, Plan
+from visant_camera.simulate.camera import Camera, Key, Plan
 from visant_camera.simulate.ledger import ACKNOWLEDGED, OPEN, REFUSED, Ledger
-from visant_camera.simulate.line import TIMEOUT
 
 SHOWN = 20  # contradictions; more of them tell nothing new
+UNSETTLED = 3  # the exit code
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run the fleet. Exit 0; 1 when something acknowledged is missing or never settled. Raises ``OptionError``."""
+    """Run the fleet, for ``--seconds`` and ``--settle`` together at most. Raises ``OptionError``.
+
+    Exit 0; 1 when the server did wrong, as when something acknowledged is missing; 3 when it did not, as far as
+    that was seen, but not everything was settled and compared in time.
+    """
     options = _parser().parse_args(arguments)
     try:
         url, keys = _read_url(options.url), _read_keys(options.keys)[: options.count]
@@ -36,22 +40,25 @@ def main(arguments: Sequence[str]) -> int:
 
 def _run(options: argparse.Namespace, url: str, keys: Sequence[Key], ledger: Ledger) -> int:
     seed = random.randrange(2**32) if options.seed is None else options.seed  # noqa: S311 - no secret
-    plan = Plan(url, options.every, time.monotonic() + options.seconds, ledger)
+    until = time.monotonic() + options.seconds
+    plan = Plan(url, options.every, until, until + options.settle, ledger)
     fleet = [
         Camera(key, plan, rng=random.Random(f"{seed}/{number}"), listens=number < options.listening)  # noqa: S311
         for number, key in enumerate(keys)
     ]
     for camera in fleet:
         camera.start()
-    deadline = plan.until + 2 * PATIENCE + TIMEOUT
     try:
         for camera in fleet:
-            camera.join(max(0.0, deadline - time.monotonic()))
+            camera.join(max(0.0, plan.settled_by - time.monotonic()))
     except KeyboardInterrupt:
-        sys.stdout.write("Interrupted; the ledger holds what was settled until now.\n")
+        sys.stdout.write("Interrupted.\n")
+    ledger.close()
     unfinished = sum(not camera.finished for camera in fleet)
     _report(ledger, f"{len(fleet)} cameras, {options.seconds:g} s, seed {seed}", unfinished)
-    return 1 if unfinished or ledger.outcomes[OPEN] or ledger.contradictions else 0
+    if ledger.contradictions:
+        return 1
+    return UNSETTLED if unfinished or ledger.outcomes[OPEN] else 0
 
 
 def _report(ledger: Ledger, title: str, unfinished: int) -> None:
@@ -67,7 +74,7 @@ def _report(ledger: Ledger, title: str, unfinished: int) -> None:
         f"on the way    {events or 'nothing happened'}",
     ]
     if unfinished:
-        lines.append(f"{unfinished} cameras did not come to an end")
+        lines.append(f"unfinished    {unfinished} cameras, which were not compared with the server in time")
     lines += [f"WRONG  {sentence}" for sentence in ledger.contradictions[:SHOWN]]
     if len(ledger.contradictions) > SHOWN:
         lines.append(f"WRONG  and {len(ledger.contradictions) - SHOWN} more")
@@ -105,6 +112,8 @@ def _parser() -> Parser:
     parser.add_argument("--keys", required=True, type=Path, metavar="FILE", help="what add_device --json printed")
     parser.add_argument("--count", type=int, default=200, metavar="N", help="cameras (200)")
     parser.add_argument("--seconds", type=float, default=60.0, metavar="S", help="pictures are taken so long (60)")
+    end = "it ends at most so long after that, whatever is not settled by then (20)"
+    parser.add_argument("--settle", type=float, default=20.0, metavar="S", help=end)
     parser.add_argument("--every", type=float, default=5.0, metavar="S", help="time between two of a camera (5)")
     parser.add_argument("--listening", type=int, default=20, metavar="N", help="cameras that take commands (20)")
     parser.add_argument("--seed", type=int, metavar="N", help="nearly the same run again; the timing differs")

@@ -29,10 +29,10 @@ class Listener(threading.Thread):
             try:
                 answer = self._line.get(self._path, {"wait": str(wait)}, timeout=wait + SLACK)
             except Lost:
-                time.sleep(0.5)
+                self._rest(0.5)
                 continue
             if answer.status != 200:
-                time.sleep(answer.wait)
+                self._rest(answer.wait)
                 continue
             for command in answer.body.get("commands", []):
                 trigger_id = str(command["trigger_id"])
@@ -40,3 +40,6 @@ class Listener(threading.Thread):
                     self.seen.add(trigger_id)
                     self._on_command(trigger_id)
         self._line.close()
+
+    def _rest(self, seconds: float) -> None:
+        time.sleep(max(0.0, min(seconds, self._until - time.monotonic())))

@@ -13,15 +13,14 @@ from visant_camera.simulate.pictures import Shot
 
 
 def compare(line: Line, device_id: str, received: Mapping[str, Shot], refused: set[str], ledger: Ledger) -> None:
-    """Ask for the camera's own pictures, and note in the ledger what is not as the receipts said."""
+    """Ask for the camera's own pictures, and note in the ledger what is not as the receipts said.
+
+    Raises ``Lost`` when the server does not list them; then nothing was noted.
+    """
     if not received:
         return
     since = min(shot.captured_at for shot in received.values()).isoformat()
-    try:
-        found = list(_list(line, since))
-    except Lost as error:
-        ledger.contradict(f"{device_id}: its pictures cannot be listed ({error})")
-        return
+    found = list(_list(line, since))
     ledger.note("found", _compare_bytes(found, device_id, received, ledger))
     for sha256, count in Counter(row["sha256"] for row in found).items():
         if count > 1:

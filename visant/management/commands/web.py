@@ -2,25 +2,18 @@ import os
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import BaseCommand
 
-from visant.processes import plain_web_command, prepare_metrics, prepare_static, web_command
+from visant.processes import prepare_metrics, prepare_static, web_command
 
 
 class Command(BaseCommand):
     help = "Run the web server alone, as a container does; workers and the scheduler run elsewhere."
 
-    def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument(
-            "--without-streams",
-            action="store_true",
-            help="only answer requests, faster; cameras that listen are sent to another server",
-        )
-
-    def handle(self, *, without_streams: bool, **options: Any) -> None:
+    def handle(self, **options: Any) -> None:
         prepare_static()
         prepare_metrics()
-        command = plain_web_command() if without_streams else web_command()
+        command = web_command()
         self.stdout.write(f"Visant listens on {settings.VISANT_HOST} port {settings.PORT}: {settings.VISANT_URL}")
         self.stdout.flush()
         os.chdir(settings.BASE_DIR)
