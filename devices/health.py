@@ -17,7 +17,7 @@ from visant_camera.rule_checks import RuleError, zone_named
 
 from devices.models import Delivery, Device, DeviceQuerySet, DeviceStatus, Schedule, ScheduleRule
 from devices.planning import as_rule, moments_of
-from devices.services.configuration import settings_of, zone_of
+from devices.services.desired_configuration import settings_of, zone_of
 
 # Nobody is missed sooner than this, however often the camera is to report.
 SHORTEST_SILENCE = timedelta(minutes=5)

@@ -13,7 +13,7 @@ from captures.calendar.matching import Answer, Match, Matching, Sight, match_run
 from captures.calendar.models import CalendarDay, Rejection
 from captures.calendar.runs import LONGEST_LATENESS, planned_runs
 from devices.models import Device, ScheduleRule
-from devices.services.configuration import zone_of
+from devices.services.desired_configuration import zone_of
 
 # Around a day there are runs that pictures of the day answer, and pictures that answer runs of the day.
 MARGIN = timedelta(seconds=LONGEST_JITTER) + LONGEST_LATENESS

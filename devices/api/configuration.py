@@ -16,13 +16,9 @@ from rest_framework.response import Response
 from devices.api.authentication import refuse_other_device
 from devices.api.views import DeviceOrMemberAPIView, get_device
 from devices.models import Device, DeviceKey
-from devices.services.configuration import (
-    desired_configuration,
-    differences_of,
-    is_in_sync,
-    report_configuration,
-)
-from devices.services.configuring import configure_device
+from devices.services.camera_settings import configure_device
+from devices.services.desired_configuration import desired_configuration
+from devices.services.reported_configuration import differences_of, is_in_sync, report_configuration
 from devices.services.rotation import Waiting, deliver, waiting_for
 from orgs.api.parsers import JSONParser
 from orgs.api.serializers.base import In, received

@@ -2,7 +2,7 @@ from typing import Any
 
 from django import forms
 
-from devices.services.configuring import LONGEST, QUALITIES, SHORTEST, WIDTHS
+from devices.services.camera_settings import LONGEST, QUALITIES, SHORTEST, WIDTHS
 from orgs.forms import ServiceForm, time_zones
 
 

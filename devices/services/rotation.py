@@ -13,7 +13,7 @@ from django.db.models import F, Q
 from django.utils import timezone
 
 from devices.models import Device, DeviceKey
-from devices.services.configuration import bump_configuration
+from devices.services.configuration_version import bump_configuration
 from devices.services.keys import make_row
 from orgs.audit import record
 from orgs.errors import Conflict

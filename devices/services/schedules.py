@@ -20,7 +20,8 @@ from visant_camera.schedule import RULE_FIELDS, Rule, as_told, runs
 from devices.models import Device, Schedule, ScheduleRule
 from devices.planning import delay_of, moments_of
 from devices.services.commands import BY_HAND
-from devices.services.configuration import bump_configuration, zone_of
+from devices.services.configuration_version import bump_configuration
+from devices.services.desired_configuration import zone_of
 from devices.services.lifecycle import refuse_retired
 from orgs.audit import record
 from orgs.errors import Invalid, LimitReached, NotThere

@@ -9,8 +9,10 @@ from django.utils import timezone
 
 from devices.differences import Difference, find_differences, moment_in_words, schedule_in_words
 from devices.models import Device, DeviceStatus, Schedule
-from devices.services.configuration import bump_configuration, desired_configuration, differences_of
-from devices.services.configuring import InvalidConfiguration, configure_device
+from devices.services.camera_settings import InvalidConfiguration, configure_device
+from devices.services.configuration_version import bump_configuration
+from devices.services.desired_configuration import desired_configuration
+from devices.services.reported_configuration import differences_of
 from orgs.models import AuditEntry, Role
 from orgs.services.logins import log_in
 from tests.builders import PASSWORD, logged_in, make_device, make_member, make_org, make_token, owner_of

@@ -9,8 +9,8 @@ from django.utils import timezone
 
 from devices.health import condition_of, with_condition
 from devices.models import DeviceStatus, Schedule
-from devices.services.configuration import desired_configuration
-from devices.services.configuring import configure_device
+from devices.services.camera_settings import configure_device
+from devices.services.desired_configuration import desired_configuration
 from devices.services.lifecycle import DeviceOutOfUse, retire_device
 from devices.services.schedules import (
     MOST,

@@ -11,8 +11,9 @@ from django.views.decorators.http import require_http_methods
 from devices.differences import seconds_in_words
 from devices.forms.configuration import ConfigurationForm
 from devices.models import Device
-from devices.services.configuration import differences_of, is_in_sync, settings_of, zone_of
-from devices.services.configuring import configure_device
+from devices.services.camera_settings import configure_device
+from devices.services.desired_configuration import settings_of, zone_of
+from devices.services.reported_configuration import differences_of, is_in_sync
 from devices.views.lookups import device_or_404
 from orgs.access import MemberRequest, requires
 from orgs.models import Role

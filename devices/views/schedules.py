@@ -12,7 +12,7 @@ from devices.forms.schedules import ScheduleForm
 from devices.models import Device, Schedule
 from devices.planning import words_of
 from devices.rules_in_words import in_words
-from devices.services.configuration import zone_of
+from devices.services.desired_configuration import zone_of
 from devices.services.schedules import MOST, add_schedule, change_schedule, newest_rule, next_runs, remove_schedule
 from devices.services.sightings import listens
 from devices.views.lookups import device_or_404

@@ -1,28 +1,18 @@
-"""What a camera is to do, and what it says it does: desired and reported configuration.
+"""What a camera says it does, and where that differs from what it is to do."""
 
-The desired one is made of the camera's settings and of its schedules; its version counts the changes of both.
-"""
-
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
 from django.db import transaction
-from django.db.models import F, Prefetch
 from django.utils import timezone
-from visant_camera.schedule import as_told
 
-from devices.announcements import announce
 from devices.differences import Difference, find_differences
-from devices.models import Device, DeviceStatus, Schedule, ScheduleRule
+from devices.models import Device, DeviceStatus
+from devices.services.desired_configuration import desired_configuration
 from orgs.errors import Invalid
 from orgs.storable import NotStorable, refuse_unstorable
 
-DEFAULTS: dict[str, Any] = {
-    "heartbeat_seconds": 300,
-    "poll_seconds": 300,
-    "picture": {"max_width": None, "quality": None},
-}
 REPORT_LIMIT = 16 * 1024
 DEEPEST = 6
 LARGEST_VERSION = 2**31 - 1
@@ -30,46 +20,6 @@ LARGEST_VERSION = 2**31 - 1
 
 class InvalidReport(Invalid):
     code = "invalid_report"
-
-
-def settings_of(device: Device) -> dict[str, Any]:
-    """What was set for the camera beside its schedules, with the defaults for the rest."""
-    kept = device.configuration
-    picture = {**DEFAULTS["picture"], **kept.get("picture", {})}
-    return {**DEFAULTS, **kept, "picture": picture}
-
-
-def zone_of(device: Device) -> str:
-    """The time zone the camera is in: its own, else its organization's."""
-    return device.time_zone or device.org.time_zone
-
-
-def desired_configuration(device: Device) -> dict[str, Any]:
-    """Return what the camera is to do, as it gets it. Two queries for its schedules, however many there are."""
-    settings = settings_of(device)
-    return {
-        "version": device.configuration_version,
-        "device": {"id": str(device.pk), "name": device.name},
-        "time_zone": zone_of(device),
-        "heartbeat_seconds": settings["heartbeat_seconds"],
-        "poll_seconds": settings["poll_seconds"],
-        "picture": settings["picture"],
-        "schedules": list(_schedules(device)),
-    }
-
-
-@transaction.atomic
-def bump_configuration(device: Device) -> None:
-    """Count a change of what the camera is to do, and tell it. To be called once the change is written."""
-    Device.unscoped.filter(pk=device.pk).update(
-        configuration_version=F("configuration_version") + 1, configured_at=timezone.now()
-    )
-    device.refresh_from_db(fields=["configuration_version", "configured_at"])
-    status = DeviceStatus.unscoped.select_for_update().filter(device=device).first()
-    if status is not None and status.reported_at is not None:
-        _note_differences(device, status)
-        status.save(update_fields=["differs_since"])
-    announce(device.pk)
 
 
 @transaction.atomic
@@ -86,7 +36,7 @@ def report_configuration(*, device: Device, reported: Any) -> DeviceStatus:
         return status
     status.reported_configuration, status.reported_version = says, version
     status.reported_at = timezone.now()
-    _note_differences(device, status)
+    note_differences(device, status)
     status.save(update_fields=["reported_configuration", "reported_version", "reported_at", "differs_since"])
     return status
 
@@ -106,7 +56,7 @@ def is_in_sync(status: DeviceStatus, differences: Sequence[Difference]) -> bool:
     return status.reported_at is not None and not differences
 
 
-def _note_differences(device: Device, status: DeviceStatus) -> None:
+def note_differences(device: Device, status: DeviceStatus) -> None:
     """Keep of each difference when it began: when it came up, or when the camera began to say this there."""
     now = timezone.now().isoformat()
     found = find_differences(desired_configuration(device), status.reported_configuration)
@@ -125,17 +75,6 @@ def _since(status: DeviceStatus, one: Difference) -> datetime | None:
     """When it began; of one that came up by itself, as with the organization's time zone, nobody knows."""
     kept = status.differs_since.get(one.about)
     return datetime.fromisoformat(kept["at"]) if _is_the_same(kept, one) else None
-
-
-def _schedules(device: Device) -> Iterator[dict[str, Any]]:
-    holding = Prefetch("rules", ScheduleRule.unscoped.holding(), to_attr="holding")
-    for schedule in device.schedules.kept().filter(enabled=True).order_by("pk").prefetch_related(holding):
-        for rule in schedule.holding:
-            yield _as_told(schedule, rule)
-
-
-def _as_told(schedule: Schedule, rule: ScheduleRule) -> dict[str, Any]:
-    return {"id": str(schedule.pk), "label": schedule.label, **as_told(rule)}
 
 
 def _refuse_report(reported: Any) -> None:
