@@ -7,13 +7,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 
-from visant_camera.rule_checks import LONGEST_JITTER, zone_named
+from visant_camera.rule_checks import LONGEST_JITTER
 
 from captures.calendar.matching import Answer, Match, Matching, Sight, match_runs
 from captures.calendar.models import CalendarDay, Rejection
 from captures.calendar.runs import LONGEST_LATENESS, planned_runs
+from devices.clocks import clock_of
 from devices.models import Device, ScheduleRule
-from devices.services.desired_configuration import zone_of
 
 # Around a day there are runs that pictures of the day answer, and pictures that answer runs of the day.
 MARGIN = timedelta(seconds=LONGEST_JITTER) + LONGEST_LATENESS
@@ -49,11 +49,6 @@ class DayReport:
     lines: list[Line]
     unplanned: list[Sight] = field(default_factory=list)
     rejections: list[Rejection] = field(default_factory=list)
-
-
-def clock_of(device: Device) -> zoneinfo.ZoneInfo:
-    """The camera's clock. Raises ``RuleError`` where this computer does not know its time zone any more."""
-    return zone_named(zone_of(device))
 
 
 def bounds_of(day: date, zone: zoneinfo.ZoneInfo) -> tuple[datetime, datetime]:

@@ -9,6 +9,7 @@ from uuid import UUID
 from visant_camera.rule_checks import LONGEST_JITTER, RuleError
 from visant_camera.schedule import trigger_id_of
 
+from devices.clocks import zone_of
 from devices.models import Device, ScheduleRule
 from devices.planning import delay_of, moments_of
 
@@ -103,11 +104,12 @@ def _runs_of(device: Device, rule: ScheduleRule, since: datetime, until: datetim
     start, end = max(since, rule.valid_from), until if ended is None else min(until, ended)
     if start >= end:
         return
+    zone = zone_of(device)
     before = start - timedelta(microseconds=1)  # so that one at ``start`` itself is among them
     try:
-        delay, moments = delay_of(rule, device_id=device.pk), moments_of(rule, after=before)
+        delay, moments = delay_of(rule, device_id=device.pk), moments_of(rule, after=before, fallback=zone)
     except RuleError:
-        return  # its time zone is not known any more, say: nobody can tell what it asks for
+        return  # it was a rule once: nobody can tell what it asks for
     for nominal, following in pairwise(moments):
         if nominal >= end:
             return

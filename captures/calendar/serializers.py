@@ -46,6 +46,7 @@ class DayOut(serializers.Serializer[CalendarDay]):
 class CalendarOut(serializers.Serializer[Any]):
     device_id = serializers.UUIDField()
     time_zone = serializers.CharField()
+    time_zone_note = serializers.CharField(help_text="Why another zone than the chosen one is used; else empty.")
     days = DayOut(many=True)
 
 

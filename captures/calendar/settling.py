@@ -4,7 +4,6 @@ A turn takes the cameras that were not looked at the longest, and what came in s
 do no harm: days are written whole, and what one of them overlooks the next turn finds.
 """
 
-import logging
 import uuid
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
@@ -15,9 +14,8 @@ from operator import or_
 
 from django.db.models import F, Q
 from django.utils import timezone
-from visant_camera.rule_checks import RuleError
 
-from captures.calendar.days import MARGIN, bounds_of, clock_of, report_day
+from captures.calendar.days import MARGIN, bounds_of, report_day
 from captures.calendar.delivery import changes_by_time, last_runs, standing_of
 from captures.calendar.found import RulesOfEach, find, rules_of, sights_of
 from captures.calendar.matching import Sight
@@ -25,12 +23,10 @@ from captures.calendar.models import COUNTS, CalendarDay
 from captures.calendar.news import News, news_since
 from captures.calendar.runs import Run, ends_of
 from captures.models import Capture
+from devices.clocks import clock_of
 from devices.models import Delivery, Device, ScheduleRule
-from devices.planning import as_rule
 from devices.services.conditions import Delivered, note_deliveries
 from orgs import scope
-
-logger = logging.getLogger(__name__)
 
 # What was looked at more lately is left to whoever did.
 AT_MOST_EVERY = timedelta(seconds=20)
@@ -80,31 +76,13 @@ def _watermark(device: Device, now: datetime) -> datetime:
 def _settle_batch(devices: Sequence[Device], news: dict[uuid.UUID, News], now: datetime) -> int:
     """Settle what changed for these cameras, then note that they were looked at."""
     rules = rules_of(device.pk for device in devices)
-    left_out = [device for device in devices if not _can_be_followed(device, rules.get(device.pk, ()))]
-    devices = [device for device in devices if device not in left_out]
     changed = {device.pk: set(_changed_days(device, news.get(device.pk), rules, now)) for device in devices}
     open_days = _unsettled(devices, rules, now)
     taken, days = _up_to(DAYS_A_BATCH, devices, {pk: changed[pk] | open_days[pk] for pk in changed})
     _settle_days(days, rules, now)
-    found = [*_deliveries(taken, news, rules, now), *(_nobody_knows(device, news) for device in left_out)]
-    note_deliveries(found=found, checked=[device.pk for device in (*taken, *left_out)], at=now)
+    found = list(_deliveries(taken, news, rules, now))
+    note_deliveries(found=found, checked=[device.pk for device in taken], at=now)
     return len(days)
-
-
-def _can_be_followed(device: Device, rules: Iterable[ScheduleRule]) -> bool:
-    """Whether this computer knows the camera's clock and those of the rules that hold; what it does not is logged.
-
-    Such a camera must not stop the calendar of the others. Its light says what is wrong (``devices/health.py``).
-    """
-    try:
-        clock_of(device)
-        for rule in _holding(rules):
-            if rule.valid_until is None:
-                as_rule(rule)
-    except RuleError as error:
-        logger.warning("The calendar of the camera %s stands still: %s", device.pk, error)
-        return False
-    return True
 
 
 def _up_to(
@@ -239,10 +217,6 @@ def _may_have_changed(each: _Planned, news: dict[uuid.UUID, News], now: datetime
 def _sights_around(planned: Sequence[_Planned]) -> dict[uuid.UUID, list[Sight]]:
     asked = [Q(device=each.device.pk, captured_at__gte=each.runs[0].early_from) for each in planned if each.runs]
     return sights_of(Capture.unscoped.filter(reduce(or_, asked))) if asked else {}
-
-
-def _nobody_knows(device: Device, news: dict[uuid.UUID, News]) -> Delivered:
-    return Delivered(device.pk, Delivery.UNPLANNED, None, _received_at(device, news))
 
 
 def _received_at(device: Device, news: dict[uuid.UUID, News]) -> datetime | None:

@@ -15,6 +15,7 @@ from rest_framework.response import Response
 
 from devices.api.authentication import refuse_other_device
 from devices.api.views import DeviceOrMemberAPIView, get_device
+from devices.clocks import lost_zone
 from devices.models import Device, DeviceKey
 from devices.services.camera_settings import configure_device
 from devices.services.desired_configuration import desired_configuration
@@ -73,6 +74,7 @@ class BothOut(serializers.Serializer[Any]):
     reported_version = serializers.IntegerField(allow_null=True)
     reported_at = serializers.DateTimeField(allow_null=True)
     configured_at = serializers.DateTimeField()
+    time_zone_note = serializers.CharField(help_text="Why another zone than the chosen one is used; else empty.")
     in_sync = serializers.BooleanField()
     differences = DifferenceOut(many=True)
 
@@ -142,6 +144,7 @@ def _both(device: Device) -> dict[str, Any]:
         "reported_version": status.reported_version,
         "reported_at": status.reported_at,
         "configured_at": device.configured_at,
+        "time_zone_note": lost_zone(device),
         "in_sync": is_in_sync(status, differences),
         "differences": [{**one._asdict(), "sentence": one.sentence} for one in differences],
     }

@@ -5,9 +5,10 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.db import transaction
 
+from devices.clocks import zone_of
 from devices.models import Device
 from devices.services.configuration_version import bump_configuration
-from devices.services.desired_configuration import DEFAULTS, settings_of, zone_of
+from devices.services.desired_configuration import DEFAULTS, settings_of
 from devices.services.devices import rename_device
 from devices.services.schedules import move_to_zone
 from orgs.audit import record
@@ -42,7 +43,7 @@ def configure_device(
     row = Device.unscoped.select_for_update(of=("self",), no_key=True).select_related("org").get(pk=device.pk)
     wanted = _wanted(row, heartbeat_seconds, poll_seconds, picture)
     zone = row.time_zone if time_zone is None else time_zone
-    _refuse_wrong(wanted, zone)
+    _refuse_wrong(wanted, zone if zone != row.time_zone else "")
     before = {"time_zone": row.time_zone, **_flat(settings_of(row))}
     was_in = zone_of(row)
     row.time_zone, row.configuration = zone, wanted

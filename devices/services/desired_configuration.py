@@ -6,6 +6,7 @@ from typing import Any
 from django.db.models import Prefetch
 from visant_camera.schedule import as_told
 
+from devices.clocks import zone_of
 from devices.models import Device, Schedule, ScheduleRule
 
 DEFAULTS: dict[str, Any] = {
@@ -20,11 +21,6 @@ def settings_of(device: Device) -> dict[str, Any]:
     kept = device.configuration
     picture = {**DEFAULTS["picture"], **kept.get("picture", {})}
     return {**DEFAULTS, **kept, "picture": picture}
-
-
-def zone_of(device: Device) -> str:
-    """The time zone the camera is in: its own, else its organization's."""
-    return device.time_zone or device.org.time_zone
 
 
 def desired_configuration(device: Device) -> dict[str, Any]:

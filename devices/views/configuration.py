@@ -8,11 +8,12 @@ from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods
 
+from devices.clocks import lost_zone, zone_of
 from devices.differences import seconds_in_words
 from devices.forms.configuration import ConfigurationForm
 from devices.models import Device
 from devices.services.camera_settings import configure_device
-from devices.services.desired_configuration import settings_of, zone_of
+from devices.services.desired_configuration import settings_of
 from devices.services.reported_configuration import differences_of, is_in_sync
 from devices.views.lookups import device_or_404
 from orgs.access import MemberRequest, requires
@@ -42,6 +43,7 @@ def configuration_context(device: Device) -> dict[str, Any]:
     differences = differences_of(device, device.status)
     return {
         "zone": zone_of(device),
+        "lost_zone": lost_zone(device),
         "heartbeat": seconds_in_words(settings["heartbeat_seconds"]),
         "poll": seconds_in_words(settings["poll_seconds"]),
         "picture": settings["picture"],
