@@ -198,6 +198,8 @@ def _delivering(device: Device, status: DeviceStatus, now: datetime) -> Truth:
             return Truth(Light.BAD, since, f"Its pictures are late{_for(since, now)}.")
         case Delivery.MISSING:
             return Truth(Light.BAD, since, f"Planned pictures are missing{_for(since, now)}.")
+        case Delivery.REJECTED:
+            return Truth(Light.BAD, since, f"Its planned pictures come and are rejected{_for(since, now)}.")
     return _unplanned(device, status, now)
 
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from captures.access import captures_of
 from captures.calendar.days import MARGIN, DayReport, bounds_of, report_day
-from captures.calendar.found import find, rules_of
+from captures.calendar.found import find, histories_of
 from captures.calendar.models import COUNTS, CalendarDay
 from devices.clocks import clock_of
 from devices.models import Device
@@ -61,7 +61,7 @@ def read_days(
 
 
 def read_day(membership: Membership, device: Device, day: date, *, now: datetime) -> DayReport:
-    """One day with each of its planned pictures, counted now. Three queries. Raises :class:`DayNotThere`."""
+    """One day with each of its planned pictures, counted now. Four queries. Raises :class:`DayNotThere`."""
     reach = reach_of(membership, device, now=now)
     if not reach.first <= day <= reach.last:
         raise DayNotThere("There is no such day in this calendar.")
@@ -69,7 +69,7 @@ def read_day(membership: Membership, device: Device, day: date, *, now: datetime
     found = find(
         [device.pk],
         captures_of(membership, device),
-        rules=rules_of([device.pk]),
+        histories=histories_of([device.pk]),
         since=start - MARGIN,
         until=end + MARGIN,
     )

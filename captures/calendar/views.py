@@ -130,8 +130,7 @@ def _asked_month(text: str, today: date) -> date:
 
 
 def _report_context(report: DayReport) -> dict[str, Any]:
-    in_a_run = {line.rejection.pk for line in report.lines if line.rejection and line.state == "rejected"}
-    upcoming = [line for line in report.lines if line.state == Answer.DUE]
+    upcoming = [line for line in report.lines if line.answer == Answer.DUE]
     folded = {id(line) for line in upcoming[UPCOMING_SHOWN:]}
     return {
         "counts": report.counts,
@@ -139,5 +138,6 @@ def _report_context(report: DayReport) -> dict[str, Any]:
         "upcoming_left": len(folded),
         "unplanned": report.unplanned[:UNPLANNED_SHOWN],
         "unplanned_left": max(0, len(report.unplanned) - UNPLANNED_SHOWN),
-        "rejections": [row for row in report.rejections if row.pk not in in_a_run],
+        "rejections": report.rejections,
+        "breaks": report.breaks,
     }

@@ -11,6 +11,7 @@ class Delivery(models.TextChoices):
     ON_TIME = "on_time", "As planned"
     LATE = "late", "Late"
     MISSING = "missing", "Missing"
+    REJECTED = "rejected", "Rejected"
 
 
 class DeviceStatus(TenantModel):

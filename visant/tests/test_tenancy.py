@@ -11,7 +11,16 @@ from django.utils import timezone
 from captures.calendar.models import CalendarDay, Rejection
 from captures.evaluation.models import Definition, Evaluation, Label
 from captures.models import Capture
-from devices.models import Command, Device, DeviceKey, DeviceStatus, Installation, Schedule, ScheduleRule
+from devices.models import (
+    Command,
+    Device,
+    DeviceKey,
+    DeviceStatus,
+    Installation,
+    Schedule,
+    ScheduleRule,
+    ServiceBreak,
+)
 from devices.services.commands import queue_command
 from devices.services.installations import install
 from devices.services.schedules import add_schedule
@@ -68,6 +77,7 @@ MAY_SEE_ALL = {
     "orgs/access.py": "whose member somebody is tells the organization",
     "orgs/metering.py": "a job counts for all organizations",
     "orgs/operators.py": "the admin",
+    "orgs/policies.py": "a migration changes rows of all organizations",
     "orgs/scope.py": "where it is made",
     "orgs/services/accounts.py": "an account is no organization's; its changes are told to each",
     "orgs/services/invitations.py": "a link's token tells the organization",
@@ -163,6 +173,7 @@ CROSSINGS = [
     (ScheduleRule, "schedule_id"),
     (Command, "device_id"),
     (Command, "schedule_id"),
+    (ServiceBreak, "device_id"),
     (CalendarDay, "device_id"),
     (Rejection, "device_id"),
 ]
@@ -175,6 +186,7 @@ def make_field_rows(device: Device) -> None:
     install(unit=label.unit, device=device, acting_user=None)
     schedule = add_schedule(device=device, label="Hourly", interval_seconds=3600, acting_user=None)
     queue_command(device=device, trigger_type="schedule", schedule=schedule, due_at=now)
+    ServiceBreak.unscoped.create(org=device.org, device=device, began_at=now, ended_at=now)
     CalendarDay.unscoped.create(org=device.org, device=device, day=now.date(), settled_at=now)
     Rejection.unscoped.create(org=device.org, device=device, code="x", captured_at=now, first_at=now, last_at=now)
 
