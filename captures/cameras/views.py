@@ -4,13 +4,13 @@ import uuid
 from typing import Any, NamedTuple
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.http import HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, render
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from captures.access import captures_of
-from captures.fragments import fragment
+from captures.fragments import small_fragment
 from captures.models import Capture
 from captures.services import newest_of_each
 from captures.told.views import told_context
@@ -65,7 +65,7 @@ def camera(request: MemberRequest, pk: uuid.UUID) -> HttpResponse:
 @requires(Role.VIEWER)
 def cameras_live(request: MemberRequest) -> HttpResponseBase:
     """The cameras as a fragment; 304 while nothing about them changed."""
-    return _fragment(request, "captures/_cameras.html", _cameras_context(request))
+    return small_fragment(request, "captures/_cameras.html", _cameras_context(request))
 
 
 @require_safe
@@ -73,7 +73,7 @@ def cameras_live(request: MemberRequest) -> HttpResponseBase:
 def condition_live(request: MemberRequest, pk: uuid.UUID) -> HttpResponseBase:
     """How one camera is as a fragment; 304 while it stays as it is."""
     device = get_object_or_404(with_condition(devices_of(request.membership)), pk=pk)
-    return _fragment(request, "devices/_condition.html", _condition_context(device))
+    return small_fragment(request, "devices/_condition.html", _condition_context(device))
 
 
 def _condition_context(device: Device) -> dict[str, Any]:
@@ -94,9 +94,3 @@ def _cameras_context(request: MemberRequest) -> dict[str, Any]:
         "not_well": len(not_well),
         "is_narrowed": is_narrowed,
     }
-
-
-def _fragment(request: HttpRequest, template: str, context: dict[str, Any]) -> HttpResponseBase:
-    """The fragment under an entity tag of its text: rendering a few cameras costs less than what it shows."""
-    page = render(request, template, context)
-    return fragment(request, shown=page.content, render=lambda: page)

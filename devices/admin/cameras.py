@@ -124,6 +124,7 @@ class DeviceStatusAdmin(ReadOnlyAdmin):
         "version",
         "heartbeat_at",
         "health",
+        "fetched_version",
         "reported_version",
         "reported_at",
         "reported_configuration",

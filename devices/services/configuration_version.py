@@ -18,6 +18,6 @@ def bump_configuration(device: Device) -> None:
     device.refresh_from_db(fields=["configuration_version", "configured_at"])
     status = DeviceStatus.unscoped.select_for_update().filter(device=device).first()
     if status is not None and status.reported_at is not None:
-        note_differences(device, status)
+        note_differences(device, status, version=device.configuration_version)
         status.save(update_fields=["differs_since"])
     announce(device.pk)

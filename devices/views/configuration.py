@@ -47,7 +47,8 @@ def configuration_context(device: Device) -> dict[str, Any]:
         "heartbeat": seconds_in_words(settings["heartbeat_seconds"]),
         "poll": seconds_in_words(settings["poll_seconds"]),
         "picture": settings["picture"],
-        "differences": differences,
+        "differences": [one for one in differences if not one.pending],
+        "pending": [one for one in differences if one.pending],
         "in_sync": is_in_sync(device.status, differences),
     }
 
