@@ -44,7 +44,6 @@ NOT_ACCESS = {
     "devices.services.reported_configuration.is_in_sync": "reads",
     "devices.services.reported_configuration.report_configuration": "notes what a camera says it does",
     "devices.services.desired_configuration.settings_of": "reads",
-    "devices.services.desired_configuration.zone_of": "reads",
     "devices.services.reported_configuration.note_fetched": "notes that a camera asked",
     "devices.services.reported_configuration.note_differences": "a part of a change, and of what a camera says",
     "devices.services.heartbeats.note_heartbeat": "notes how a camera is",
