@@ -2,8 +2,10 @@
 
 import hashlib
 from collections.abc import Callable
+from typing import Any
 
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import render as render_page
 from django.utils.cache import get_conditional_response, patch_cache_control
 from django.utils.http import quote_etag
 
@@ -17,3 +19,9 @@ def fragment(request: HttpRequest, *, shown: object, render: Callable[[], HttpRe
         answer["ETag"] = etag
     patch_cache_control(answer, private=True, no_cache=True)
     return answer
+
+
+def small_fragment(request: HttpRequest, template: str, context: dict[str, Any]) -> HttpResponseBase:
+    """The fragment under an entity tag of its text: rendering it costs less than what it shows."""
+    page = render_page(request, template, context)
+    return fragment(request, shown=page.content, render=lambda: page)

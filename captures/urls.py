@@ -1,7 +1,8 @@
 from django.urls import path
 
-from captures import overview, views
+from captures import views
 from captures.calendar import views as calendar
+from captures.cameras import views as cameras
 from captures.plans import views as plans
 from captures.told import views as told
 
@@ -14,10 +15,10 @@ urlpatterns = [
     path("captures/<uuid:pk>/image", views.capture_image, name="capture-image"),
     path("captures/<uuid:pk>/thumbnail", views.capture_thumbnail, name="capture-thumbnail"),
     path("captures/<uuid:pk>/label", views.add_label, name="label-capture"),
-    path("cameras", views.cameras, name="cameras"),
-    path("cameras/live", overview.cameras_live, name="cameras-live"),
-    path("cameras/<uuid:pk>", views.camera, name="camera"),
-    path("cameras/<uuid:pk>/condition", overview.condition_live, name="camera-condition"),
+    path("cameras", cameras.cameras, name="cameras"),
+    path("cameras/live", cameras.cameras_live, name="cameras-live"),
+    path("cameras/<uuid:pk>", cameras.camera, name="camera"),
+    path("cameras/<uuid:pk>/condition", cameras.condition_live, name="camera-condition"),
     path("cameras/<uuid:pk>/calendar", calendar.month, name="camera-calendar"),
     path("cameras/<uuid:pk>/calendar.csv", calendar.download, name="calendar-download"),
     path("cameras/<uuid:pk>/calendar/<str:day>", calendar.day, name="calendar-day"),

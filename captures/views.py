@@ -1,6 +1,8 @@
-"""Pages for people: the timeline, one picture, the cameras with what they saw, what is normal there."""
+"""Pages for people: the timeline, one picture, what is normal at a camera."""
 
 import uuid
+from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from django.conf import settings
@@ -16,14 +18,10 @@ from captures.access import captures_of
 from captures.evaluation.teaching import change_definition, label_capture, learn_again
 from captures.forms import DefinitionForm, LabelForm, TimelineFilter
 from captures.fragments import fragment
-from captures.hardware import note_hardware
 from captures.models import Capture
-from captures.overview import cameras_context, condition_context
 from captures.picture_urls import signing_window
 from captures.serving import image_response, signed_response, thumbnail_response
-from captures.told.views import told_context
 from devices.access import devices_of
-from devices.health import with_condition
 from devices.models import Device
 from orgs.access import MemberRequest, requires
 from orgs.keyset import Position, newest_page
@@ -31,7 +29,6 @@ from orgs.models import Role
 
 # Divides by two, three, four and six columns.
 PAGE_SIZE = 24
-RECENT = 12
 VERSIONS_SHOWN = 20
 
 
@@ -104,33 +101,6 @@ def add_label(request: MemberRequest, pk: uuid.UUID) -> HttpResponse:
     return _capture_page(request, row, form)
 
 
-@require_safe
-@requires(Role.VIEWER)
-def cameras(request: MemberRequest) -> HttpResponse:
-    context = {
-        **cameras_context(request),
-        "retired": devices_of(request.membership).retired().by_name(),
-        "may_change": _may(request, Role.ADMIN),
-    }
-    return render(request, "captures/cameras.html", context)
-
-
-@require_safe
-@requires(Role.VIEWER)
-def camera(request: MemberRequest, pk: uuid.UUID) -> HttpResponse:
-    device = get_object_or_404(with_condition(devices_of(request.membership)), pk=pk)
-    may_change = _may(request, Role.ADMIN)
-    context = {
-        **condition_context(device),
-        "captures": captures_of(request.membership, device).select_related("device").newest_first()[:RECENT],
-        "definition": device.definitions.filter(active=True).first(),
-        "may_change": may_change,
-        "visant_url": settings.VISANT_URL,
-        **told_context(request, device),
-    }
-    return render(request, "captures/camera.html", context)
-
-
 @require_http_methods(["GET", "HEAD", "POST"])
 @requires(Role.ADMIN)
 def definition(request: MemberRequest, pk: uuid.UUID) -> HttpResponse:
@@ -175,7 +145,7 @@ def _timeline_context(request: MemberRequest) -> dict[str, Any]:
     captures, next_cursor = newest_page(wanted, cursor=cursor, limit=PAGE_SIZE, field="captured_at")
     if form.is_valid() and form.cleaned_data["camera"]:
         until = Position.decode(cursor).moment if cursor else form.end
-        note_hardware(captures, form.cleaned_data["camera"], until=until)
+        _note_hardware(captures, form.cleaned_data["camera"], until=until)
     return {
         "form": form,
         "captures": captures,
@@ -184,6 +154,18 @@ def _timeline_context(request: MemberRequest) -> dict[str, Any]:
         "is_narrowed": any(request.GET.get(name) for name in form.fields),
         "visant_url": settings.VISANT_URL,
     }
+
+
+def _note_hardware(captures: Sequence[Capture], device: Device, *, until: datetime | None = None) -> None:
+    """Put on each of ``captures``, newest first, the ``installations`` that came after it and before the next one.
+
+    ``until``: before which moment the pictures were looked for.
+    """
+    installations = device.installations.select_related("unit").order_by("-installed_at", "-pk")
+    waiting = [row for row in installations if until is None or row.installed_at < until]
+    for capture in captures:
+        came = [row for row in waiting if row.installed_at > capture.captured_at]
+        capture.installations, waiting = came, waiting[len(came) :]  # type: ignore[attr-defined]
 
 
 def _has_cameras(request: MemberRequest, context: dict[str, Any]) -> bool:

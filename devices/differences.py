@@ -20,17 +20,23 @@ TOPICS = {
 
 
 class Difference(NamedTuple):
-    """``about`` names it for programs, ``topic`` for people; ``since`` None: it is not known."""
+    """``about`` names it for programs, ``topic`` for people; ``since`` None: it is not known.
+
+    ``pending``: the camera has not fetched what it wants, and still may.
+    """
 
     about: str
     topic: str
     wants: str
     says: str
     since: datetime | None = None
+    pending: bool = False
 
     @property
     def sentence(self) -> str:
         """ "wants every 10 min, says every 5 min since Tuesday, 14:05"."""
+        if self.pending:
+            return f"wants {self.wants}, which it has not fetched yet; says {self.says}"
         since = f" since {moment_in_words(self.since)}" if self.since else ""
         return f"wants {self.wants}, says {self.says}{since}"
 

@@ -13,11 +13,12 @@ from typing import Any
 
 from django.db.models import Prefetch
 from django.utils.timesince import timesince
-from visant_camera.rule_checks import RuleError, zone_named
+from visant_camera.rule_checks import RuleError
 
+from devices.clocks import lost_zone, zone_of
 from devices.models import Delivery, Device, DeviceQuerySet, DeviceStatus, Schedule, ScheduleRule
 from devices.planning import as_rule, moments_of
-from devices.services.configuration import settings_of, zone_of
+from devices.services.desired_configuration import settings_of
 
 # Nobody is missed sooner than this, however often the camera is to report.
 SHORTEST_SILENCE = timedelta(minutes=5)
@@ -156,17 +157,18 @@ def _longest_silence(device: Device, status: DeviceStatus, seen: datetime) -> ti
 
 def _missed_twice(device: Device, seen: datetime, now: datetime) -> bool | None:
     """Whether two pictures of one schedule were due since it was last heard of; None where no schedule says."""
-    asked_for = [moments for rule in _rules(device) if (moments := _next_two(rule, seen))]
+    zone = zone_of(device)
+    asked_for = [moments for rule in _rules(device) if (moments := _next_two(rule, zone, seen))]
     if not asked_for:
         return None
     late = now - UNDER_WAY
     return any(len(moments) == 2 and moments[1] <= late for moments in asked_for)
 
 
-def _next_two(rule: ScheduleRule, after: datetime) -> list[datetime]:
-    """Fewer of a rule that ends; none of one that cannot be followed any more, as its time zone is gone."""
+def _next_two(rule: ScheduleRule, zone: str, after: datetime) -> list[datetime]:
+    """Fewer of a rule that ends; none of one that cannot be followed any more."""
     try:
-        return list(islice(moments_of(rule, after=after), 2))
+        return list(islice(moments_of(rule, after=after, fallback=zone), 2))
     except RuleError:
         return []
 
@@ -181,14 +183,14 @@ def _rules(device: Device) -> Iterator[ScheduleRule]:
 
 def _delivering(device: Device, status: DeviceStatus, now: datetime) -> Truth:
     checked, since = status.delivery_checked_at, status.delivery_since
+    if fault := lost_zone(device) or _fault_of(device):
+        return Truth(Light.UNKNOWN, None, fault)
     if checked is None:
         return Truth(Light.UNKNOWN, None, "Whether its pictures come was not checked yet.")
     if now - checked > CHECK_HOLDS:
         return Truth(
             Light.UNKNOWN, checked, f"Whether its pictures come was not checked for {_span(checked, now)}."
         )
-    if (fault := _fault_of(device)) is not None:
-        return Truth(Light.UNKNOWN, None, f"Its schedules cannot be followed any more: {fault}")
     match status.delivery:
         case Delivery.ON_TIME:
             return Truth(Light.GOOD, since, "Pictures come as planned.")
@@ -196,18 +198,19 @@ def _delivering(device: Device, status: DeviceStatus, now: datetime) -> Truth:
             return Truth(Light.BAD, since, f"Its pictures are late{_for(since, now)}.")
         case Delivery.MISSING:
             return Truth(Light.BAD, since, f"Planned pictures are missing{_for(since, now)}.")
+        case Delivery.REJECTED:
+            return Truth(Light.BAD, since, f"Its planned pictures come and are rejected{_for(since, now)}.")
     return _unplanned(device, status, now)
 
 
-def _fault_of(device: Device) -> RuleError | None:
-    """Why nobody can tell what is planned, as when its time zone is gone from this computer; None if one can."""
+def _fault_of(device: Device) -> str:
+    """Why nobody can tell what is planned; "" if one can."""
     try:
-        zone_named(zone_of(device))
         for rule in _rules(device):
             as_rule(rule)
     except RuleError as error:
-        return error
-    return None
+        return f"Its schedules cannot be followed any more: {error}"
+    return ""
 
 
 def _unplanned(device: Device, status: DeviceStatus, now: datetime) -> Truth:

@@ -10,11 +10,15 @@ from visant_camera.schedule import Rule, jitter_of, runs
 
 from devices.models import ScheduleRule
 from devices.rules_in_words import in_words
+from orgs.zones import first_known
 
 
-def moments_of(rule: ScheduleRule, *, after: datetime) -> Iterator[datetime]:
-    """The nominal moments later than ``after``, in order, without end; when the rule holds is not looked at."""
-    return runs(as_rule(rule), after)
+def moments_of(rule: ScheduleRule, *, after: datetime, fallback: str = "UTC") -> Iterator[datetime]:
+    """The nominal moments later than ``after``, in order, without end; when the rule holds is not looked at.
+
+    ``fallback``: on which clock, when the rule's own is not known any more.
+    """
+    return runs(as_rule(rule, fallback), after)
 
 
 def delay_of(rule: ScheduleRule, *, device_id: UUID) -> timedelta:
@@ -24,19 +28,23 @@ def delay_of(rule: ScheduleRule, *, device_id: UUID) -> timedelta:
     return jitter_of(as_rule(rule), str(device_id), str(rule.schedule_id))
 
 
-def words_of(rule: ScheduleRule) -> str:
+def words_of(rule: ScheduleRule, *, fallback: str = "UTC") -> str:
     """The rule in words, without a full stop; or why it cannot be followed any more."""
     try:
-        return in_words(as_rule(rule))
+        return in_words(as_rule(rule, fallback))
     except RuleError as error:
-        return f"Cannot be followed any more: {error} Choose another time zone for the camera"
+        return f"Cannot be followed any more: {str(error).removesuffix('.')}"
 
 
-def as_rule(rule: ScheduleRule) -> Rule:
-    """Return the row as the rule that the camera computes with; ``RuleError`` when it is none any more."""
+def as_rule(rule: ScheduleRule, fallback: str = "UTC") -> Rule:
+    """Return the row as the rule that the camera computes with; ``RuleError`` when it is none any more.
+
+    ``fallback``: in which time zone, when the rule's own is not known any more.
+    """
     days = tuple(rule.weekdays)
     quiet = (rule.quiet_from, rule.quiet_until)
-    return _rule(rule.cron, rule.interval_seconds, rule.time_zone, days, *quiet, rule.jitter_seconds)
+    zone = str(first_known(rule.time_zone, fallback))
+    return _rule(rule.cron, rule.interval_seconds, zone, days, *quiet, rule.jitter_seconds)
 
 
 @lru_cache(maxsize=4096)

@@ -128,7 +128,7 @@ def requires(
             if membership.org.suspended_at is not None:
                 return render(request, "orgs/suspended.html", status=403)  # from there one can go to another
             refuse_smaller(membership, smallest)
-            with scope.within(membership.org_id), timezone.override(membership.org.time_zone):
+            with scope.within(membership.org_id), timezone.override(membership.org.clock):
                 response = view(request, *args, **kwargs)
                 scope.keep_for_stream(response)
                 return response

@@ -46,7 +46,7 @@ def audit_csv(org: Organization, entries: AuditQuerySet) -> Iterator[str]:
     ends_at, sent, cursor = time.monotonic() + MOST_SECONDS, 0, ""
     while True:
         rows, next_cursor = newest_page(entries, cursor=cursor, limit=min(BATCH, MOST_ROWS - sent), field="at")
-        yield "".join(_lines(write, rows, zoneinfo.ZoneInfo(org.time_zone)))
+        yield "".join(_lines(write, rows, org.clock))
         sent += len(rows)
         if next_cursor is None:
             return

@@ -9,7 +9,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.db.models import Q, Sum
@@ -198,5 +197,5 @@ def _trial_of(org: Organization, now: datetime) -> list[Use]:
     days_left = max(0, math.ceil(left / timedelta(days=1)))
     length = max(1, math.ceil((ends_at - org.created_at) / timedelta(days=1)), days_left)
     level = max((level for level, remaining in TRIAL_LEVELS.items() if left <= remaining), default=0)
-    local = ends_at.astimezone(ZoneInfo(org.time_zone))
+    local = ends_at.astimezone(org.clock)
     return [Use(Limit.TRIAL, length - days_left, length, level, ends_at.astimezone(UTC).date(), local)]

@@ -1,9 +1,12 @@
-"""Row-level security as a step of a migration. On SQLite, which has none, it does nothing."""
+"""Row-level security as steps of a migration. On SQLite, which has none, the tables stay as they are."""
 
 from collections.abc import Sequence
 from typing import Any
 
+from django.db.migrations.operations import RunSQL
 from django.db.migrations.operations.base import Operation
+
+from orgs import scope
 
 POLICY = "visant_one_organization"
 # Subqueries, so that the setting is read once a query and not once a row. ``''`` is what RESET leaves.
@@ -42,6 +45,18 @@ class ProtectTables(Operation):
 
     def describe(self) -> str:
         return f"Row-level security on {', '.join(self.tables)}"
+
+
+class ChangeRows(RunSQL):
+    """SQL that changes rows of all organizations; by ``RunSQL`` alone it would see none of protected tables."""
+
+    def database_forwards(self, app_label: str, schema_editor: Any, from_state: Any, to_state: Any) -> None:
+        with scope.across_organizations("a migration changes rows of all organizations"):
+            super().database_forwards(app_label, schema_editor, from_state, to_state)
+
+    def database_backwards(self, app_label: str, schema_editor: Any, from_state: Any, to_state: Any) -> None:
+        with scope.across_organizations("a migration is taken back for all organizations"):
+            super().database_backwards(app_label, schema_editor, from_state, to_state)
 
 
 class SameOrganization(Operation):

@@ -7,10 +7,10 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from captures.calendar.days import clock_of
 from captures.calendar.reading import parse_day, read_day, read_days
 from captures.calendar.serializers import CalendarFilter, CalendarOut, DayReportOut
 from devices.api.views import get_device
+from devices.clocks import clock_of, lost_zone, zone_of
 from orgs.api.views import MemberAPIView
 
 
@@ -31,7 +31,8 @@ class Calendar(MemberAPIView):
         days: dict[str, Any] = wanted.validated_data
         answer = {
             "device_id": device.pk,
-            "time_zone": str(clock_of(device)),
+            "time_zone": zone_of(device),
+            "time_zone_note": lost_zone(device),
             "days": read_days(self.membership, device, now=now, **days),
         }
         return Response(CalendarOut(answer).data)

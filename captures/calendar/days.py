@@ -3,57 +3,54 @@
 import uuid
 import zoneinfo
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
+from typing import NamedTuple
 
-from visant_camera.rule_checks import LONGEST_JITTER, zone_named
+from visant_camera.rule_checks import LONGEST_JITTER
 
 from captures.calendar.matching import Answer, Match, Matching, Sight, match_runs
 from captures.calendar.models import CalendarDay, Rejection
-from captures.calendar.runs import LONGEST_LATENESS, planned_runs
-from devices.models import Device, ScheduleRule
-from devices.services.configuration import zone_of
+from captures.calendar.runs import LONGEST_LATENESS, History, planned_runs
+from devices.clocks import clock_of
+from devices.models import Device
 
 # Around a day there are runs that pictures of the day answer, and pictures that answer runs of the day.
 MARGIN = timedelta(seconds=LONGEST_JITTER) + LONGEST_LATENESS
 
 
+NOTHING = History()
+
+
 @dataclass(frozen=True)
 class Found:
-    """What there is of one camera: the history of its rules, its pictures and its refused ones."""
+    """What there is of one camera: what it was to do, its pictures and its refused ones."""
 
-    rules: Sequence[ScheduleRule] = ()
+    history: History = NOTHING
     sights: Sequence[Sight] = ()
     rejections: Sequence[Rejection] = ()
 
 
-@dataclass(frozen=True)
-class Line:
-    """A planned picture of the day: ``state`` says how it was answered, ``rejected`` that it was refused."""
+class Break(NamedTuple):
+    """A time out of service; ``until`` None: it goes on."""
 
-    match: Match
-    rejection: Rejection | None
-
-    @property
-    def state(self) -> str:
-        missing = self.match.answer == Answer.MISSING
-        return "rejected" if missing and self.rejection else str(self.match.answer)
+    since: datetime
+    until: datetime | None
 
 
 @dataclass(frozen=True)
 class DayReport:
-    """One day: its counts as they are now, each planned picture, and what came beside the plan."""
+    """One day: its counts as they are now, each planned picture, and what came or was refused beside the plan.
+
+    ``breaks``: when the camera was out of service; the last one may have no end.
+    """
 
     counts: CalendarDay
-    lines: list[Line]
+    lines: list[Match]
     unplanned: list[Sight] = field(default_factory=list)
     rejections: list[Rejection] = field(default_factory=list)
-
-
-def clock_of(device: Device) -> zoneinfo.ZoneInfo:
-    """The camera's clock. Raises ``RuleError`` where this computer does not know its time zone any more."""
-    return zone_named(zone_of(device))
+    breaks: list[Break] = field(default_factory=list)
 
 
 def bounds_of(day: date, zone: zoneinfo.ZoneInfo) -> tuple[datetime, datetime]:
@@ -74,7 +71,7 @@ def report_day(
     first = max(start, since) if since else start
     matches = [match for match in matching.matches if start <= match.run.nominal < end and match.run.due >= first]
     unplanned = [sight for sight in matching.unplanned if first <= sight.captured_at < end]
-    rejections = [row for row in found.rejections if first <= row.captured_at < end]
+    rejections = [row for row in matching.rejections if first <= row.captured_at < end]
     answers = Counter(match.answer for match in matches)
     counts = CalendarDay(
         org_id=device.org_id,
@@ -84,30 +81,27 @@ def report_day(
         received=answers[Answer.RECEIVED],
         late=answers[Answer.LATE],
         missing=answers[Answer.MISSING],
-        rejected=len(rejections),
+        rejected=answers[Answer.REJECTED],
         unplanned=len(unplanned),
+        unplanned_rejected=len(rejections),
         settled_at=now,
     )
-    lines = [Line(match, _rejection_of(match, rejections)) for match in matches]
-    return DayReport(counts, lines, unplanned, rejections)
+    return DayReport(counts, matches, unplanned, rejections, _breaks(device, found.history, first, end))
+
+
+def _breaks(device: Device, history: History, first: datetime, end: datetime) -> list[Break]:
+    """The times out of service that reach into what is shown of the day."""
+    over = [Break(row.began_at, row.ended_at) for row in history.breaks]
+    present = [Break(device.out_since, None)] if device.out_since else []
+    return [one for one in sorted(over) + present if one.since < end and (one.until is None or one.until > first)]
 
 
 def _match(device: Device, found: Found, start: datetime, end: datetime, now: datetime) -> Matching:
     first, last = start - MARGIN, end + MARGIN
-    runs = planned_runs(device, found.rules, since=first, until=last)
+    runs = planned_runs(device, found.history, since=first, until=last)
     sights = [sight for sight in found.sights if first <= sight.captured_at < last]
-    return match_runs(runs, sights, now=now)
-
-
-def _rejection_of(match: Match, rejections: Iterable[Rejection]) -> Rejection | None:
-    """The refused picture that was taken for a run: it says so by its name, or by when it was taken."""
-    run = match.run
-    if match.answer != Answer.MISSING:
-        return None
-    for row in rejections:
-        if row.record_id == run.trigger_id or run.early_from <= row.captured_at < run.over_at:
-            return row
-    return None
+    rejections = [row for row in found.rejections if first <= row.captured_at < last]
+    return match_runs(runs, sights, now=now, rejections=rejections)
 
 
 def moment_id(moment: datetime) -> uuid.UUID:

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from captures.calendar.matching import GRACE, Answer, Match, Sight, match_runs
-from captures.calendar.runs import Run, latest_runs
-from devices.models import Delivery, Device, ScheduleRule
+from captures.calendar.models import Rejection
+from captures.calendar.runs import History, Run, latest_runs
+from devices.models import Delivery, Device
 
 # How far back the last planned picture is looked for: rare ones only after the usual ones.
 LOOKS_BACK = (timedelta(minutes=15), timedelta(days=1), timedelta(days=8), timedelta(days=35), timedelta(days=400))
@@ -22,10 +23,10 @@ class Standing:
     since: datetime | None
 
 
-def last_runs(device: Device, rules: Sequence[ScheduleRule], *, now: datetime) -> list[Run]:
+def last_runs(device: Device, history: History, *, now: datetime) -> list[Run]:
     """The camera's latest runs: among them, as far as there were any, two that must be answered by now."""
     for span in LOOKS_BACK:
-        latest = latest_runs(device, rules, since=now - span, until=now, most=MOST_RUNS)
+        latest = latest_runs(device, history, since=now - span, until=now, most=MOST_RUNS)
         runs = [run for run in latest if run.due <= now]
         if sum(_must_be_there(run, now) for run in runs) >= 2:
             return runs
@@ -38,13 +39,15 @@ def changes_by_time(runs: Sequence[Run], *, since: datetime, now: datetime) -> b
     return any(since < moment <= now for moment in turns)
 
 
-def standing_of(runs: Sequence[Run], sights: Sequence[Sight], *, now: datetime) -> Standing:
+def standing_of(
+    runs: Sequence[Run], sights: Sequence[Sight], *, now: datetime, rejections: Sequence[Rejection] = ()
+) -> Standing:
     """Told by the last run that was answered or is overdue; without any, nothing is planned.
 
     An overdue one counts as late at first, unless the one before is missing, too; then as missing. ``since`` is
     the moment of the first run of a row that did not come in time, else of the last one.
     """
-    matches = match_runs(runs, sights, now=now).matches
+    matches = match_runs(runs, sights, now=now, rejections=rejections).matches
     told = [match for match in matches if match.answer != Answer.DUE]
     if not told:
         return Standing(Delivery.UNPLANNED, None)
@@ -62,6 +65,8 @@ def _delivery(told: Sequence[Match], now: datetime) -> Delivery:
         return Delivery.ON_TIME
     if match.answer == Answer.LATE:
         return Delivery.LATE
+    if match.answer == Answer.REJECTED:
+        return Delivery.REJECTED
     is_first = len(told) < 2 or told[-2].answer != Answer.MISSING
     return Delivery.LATE if is_first and now < _lost_from(match.run) else Delivery.MISSING
 

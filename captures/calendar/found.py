@@ -1,26 +1,32 @@
-"""Reading what a camera was to do, what came of it and what was refused: three queries for many cameras."""
+"""Reading what a camera was to do, what came of it and what was refused: four queries for many cameras."""
 
 import uuid
 from collections import defaultdict
 from collections.abc import Iterable
 from datetime import datetime
 
+from django.db.models import Q
+
 from captures.calendar.days import Found
 from captures.calendar.matching import Sight
 from captures.calendar.models import Rejection
+from captures.calendar.runs import History
 from captures.models import CaptureQuerySet
-from devices.models import ScheduleRule
+from devices.models import ScheduleRule, ServiceBreak
 
-RulesOfEach = dict[uuid.UUID, list[ScheduleRule]]
+HistoryOfEach = dict[uuid.UUID, History]
 
 
-def rules_of(device_ids: Iterable[uuid.UUID]) -> RulesOfEach:
-    """All rules that the cameras' schedules ever had, with their schedules. One query."""
-    rules = ScheduleRule.unscoped.filter(schedule__device__in=list(device_ids)).select_related("schedule")
-    each: RulesOfEach = defaultdict(list)
-    for rule in rules:
-        each[rule.schedule.device_id].append(rule)
-    return each
+def histories_of(device_ids: Iterable[uuid.UUID]) -> HistoryOfEach:
+    """All rules that the cameras' schedules ever had, and when each was out of service. Two queries."""
+    ids = list(device_ids)
+    rules: dict[uuid.UUID, list[ScheduleRule]] = defaultdict(list)
+    for rule in ScheduleRule.unscoped.filter(schedule__device__in=ids).select_related("schedule"):
+        rules[rule.schedule.device_id].append(rule)
+    breaks: dict[uuid.UUID, list[ServiceBreak]] = defaultdict(list)
+    for row in ServiceBreak.unscoped.filter(device__in=ids):
+        breaks[row.device_id].append(row)
+    return {pk: History(rules.get(pk, ()), breaks.get(pk, ())) for pk in ids}
 
 
 def sights_of(captures: CaptureQuerySet) -> dict[uuid.UUID, list[Sight]]:
@@ -36,7 +42,7 @@ def find(
     device_ids: Iterable[uuid.UUID],
     captures: CaptureQuerySet,
     *,
-    rules: RulesOfEach,
+    histories: HistoryOfEach,
     since: datetime,
     until: datetime,
 ) -> dict[uuid.UUID, Found]:
@@ -44,7 +50,13 @@ def find(
     ids = list(device_ids)
     between = {"captured_at__gte": since, "captured_at__lt": until, "device__in": ids}
     sights = sights_of(captures.filter(**between))
-    refused: dict[uuid.UUID, list[Rejection]] = defaultdict(list)
-    for row in Rejection.unscoped.filter(**between).order_by("captured_at", "pk"):
-        refused[row.device_id].append(row)
-    return {pk: Found(rules.get(pk, ()), sights.get(pk, ()), refused.get(pk, ())) for pk in ids}
+    refused = rejections_of(Q(**between))
+    return {pk: Found(histories[pk], sights.get(pk, ()), refused.get(pk, ())) for pk in ids}
+
+
+def rejections_of(wanted: Q) -> dict[uuid.UUID, list[Rejection]]:
+    """The refused pictures that are ``wanted``, by camera, the earliest first. One query."""
+    each: dict[uuid.UUID, list[Rejection]] = defaultdict(list)
+    for row in Rejection.unscoped.filter(wanted).order_by("captured_at", "pk"):
+        each[row.device_id].append(row)
+    return each

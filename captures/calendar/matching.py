@@ -9,6 +9,7 @@ from uuid import UUID
 
 from visant_camera.schedule import OF_SCHEDULES
 
+from captures.calendar.models import Rejection
 from captures.calendar.runs import Run
 from devices.services.commands import BY_HAND
 
@@ -18,11 +19,13 @@ GRACE = timedelta(minutes=1)
 
 
 class Answer(StrEnum):
-    """What became of a run. ``due``: it may still be answered in time, or is yet to come."""
+    """What became of a run. ``rejected``: its picture came, and was refused; ``due``: it may still be answered in
+    time, or is yet to come."""
 
     RECEIVED = "received"
     LATE = "late"
     MISSING = "missing"
+    REJECTED = "rejected"
     DUE = "due"
 
 
@@ -43,27 +46,49 @@ class Sight:
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """A run and what became of it; ``sight`` is the picture that answers it, None while there is none."""
+    """A run and what became of it: ``sight`` is the picture of it, else ``rejection`` the refused one."""
 
     run: Run
     answer: Answer
     sight: Sight | None = None
+    rejection: Rejection | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Matching:
-    """Each run with its answer, in their order, and the pictures that answer none, by when they were taken."""
+    """Each run with its answer, in their order, and the pictures and refused ones that answer none."""
 
     matches: list[Match]
     unplanned: list[Sight]
+    rejections: list[Rejection]
 
 
-def match_runs(runs: Sequence[Run], sights: Sequence[Sight], *, now: datetime) -> Matching:
-    """Find for each of ``runs`` (by when they are due) its picture. Each picture answers one at most.
+def match_runs(
+    runs: Sequence[Run], sights: Sequence[Sight], *, now: datetime, rejections: Sequence[Rejection] = ()
+) -> Matching:
+    """Find for each of ``runs`` (by when they are due) its picture, else the refused one that was taken for it.
 
-    One that names its run answers that one, in time or late. The others go by when they were taken: first those
-    in time, then the late ones, the earliest run first.
+    Each picture answers one run at most. One that names its run answers that one, in time or late. The others go
+    by when they were taken: first those in time, then the late ones, the earliest run first.
     """
+    answers = _assign(runs, sights)
+    refused = {row.pk: row for row in rejections}
+    as_sights = [Sight(row.pk, row.captured_at, row.record_id, "") for row in rejections]
+    turned_down = _assign([run for run in runs if run not in answers], as_sights)
+    matches = []
+    for run in runs:
+        sight = answers.get(run)
+        rejection = refused[turned_down[run].pk] if run in turned_down else None
+        matches.append(Match(run, _answer(run, sight, rejection, now), sight, rejection))
+    taken = {sight.pk for sight in (*answers.values(), *turned_down.values())}
+    return Matching(
+        matches,
+        [sight for sight in sights if sight.pk not in taken],
+        [row for row in rejections if row.pk not in taken],
+    )
+
+
+def _assign(runs: Sequence[Run], sights: Sequence[Sight]) -> dict[Run, Sight]:
     named = {sight.trigger_id: sight for sight in reversed(sights) if sight.trigger_id}
     answers = {run: named[run.trigger_id] for run in runs if run.trigger_id in named}
     taken = {sight.pk for sight in answers.values()}
@@ -80,8 +105,7 @@ def match_runs(runs: Sequence[Run], sights: Sequence[Sight], *, now: datetime) -
                 if found is not None:
                     answers[run] = found
                     taken.add(found.pk)
-    matches = [Match(run, _answer(run, answers.get(run), now), answers.get(run)) for run in runs]
-    return Matching(matches, [sight for sight in sights if sight.pk not in taken])
+    return answers
 
 
 def _first_free(
@@ -94,7 +118,9 @@ def _first_free(
     return None
 
 
-def _answer(run: Run, sight: Sight | None, now: datetime) -> Answer:
+def _answer(run: Run, sight: Sight | None, rejection: Rejection | None, now: datetime) -> Answer:
     if sight is not None:
         return Answer.RECEIVED if sight.captured_at < run.late_from else Answer.LATE
+    if rejection is not None:
+        return Answer.REJECTED
     return Answer.DUE if now < run.late_from + GRACE else Answer.MISSING

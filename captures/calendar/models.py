@@ -5,13 +5,14 @@ from django.db import models
 from orgs.tenancy import Row, TenantModel
 
 # What is counted of a day, as people read it.
-COUNTS = ("expected", "received", "late", "missing", "rejected", "unplanned")
+COUNTS = ("expected", "received", "late", "missing", "rejected", "unplanned", "unplanned_rejected")
 
 
 class CalendarDay(Row, TenantModel):
     """One day of one camera, on the clock of the camera: how many pictures its schedules asked for, and what came.
 
-    expected = received + late + missing. ``unplanned`` came beside the schedules; ``rejected`` were refused.
+    expected = received + late + missing + rejected: these came, and were refused. ``unplanned`` came beside the
+    schedules, and ``unplanned_rejected`` were refused of those.
     """
 
     org = models.ForeignKey("orgs.Organization", on_delete=models.CASCADE, related_name="calendar_days")
@@ -25,6 +26,7 @@ class CalendarDay(Row, TenantModel):
     missing = models.PositiveIntegerField(default=0)
     rejected = models.PositiveIntegerField(default=0)
     unplanned = models.PositiveIntegerField(default=0)
+    unplanned_rejected = models.PositiveIntegerField(default=0, db_default=0)
     settled_at = models.DateTimeField()
 
     unscoped = models.Manager()
@@ -33,7 +35,9 @@ class CalendarDay(Row, TenantModel):
         constraints = [
             models.UniqueConstraint(fields=["device", "day"], name="captures_calendarday_once"),
             models.CheckConstraint(
-                condition=models.Q(expected=models.F("received") + models.F("late") + models.F("missing")),
+                condition=models.Q(
+                    expected=models.F("received") + models.F("late") + models.F("missing") + models.F("rejected")
+                ),
                 name="captures_calendarday_adds_up",
             ),
         ]

@@ -6,9 +6,10 @@ from datetime import date, datetime, timedelta
 from typing import NamedTuple
 
 from captures.access import captures_of
-from captures.calendar.days import MARGIN, DayReport, bounds_of, clock_of, report_day
-from captures.calendar.found import find, rules_of
+from captures.calendar.days import MARGIN, DayReport, bounds_of, report_day
+from captures.calendar.found import find, histories_of
 from captures.calendar.models import COUNTS, CalendarDay
+from devices.clocks import clock_of
 from devices.models import Device
 from orgs.errors import NotThere
 from orgs.export import Echo, harmless
@@ -60,7 +61,7 @@ def read_days(
 
 
 def read_day(membership: Membership, device: Device, day: date, *, now: datetime) -> DayReport:
-    """One day with each of its planned pictures, counted now. Three queries. Raises :class:`DayNotThere`."""
+    """One day with each of its planned pictures, counted now. Four queries. Raises :class:`DayNotThere`."""
     reach = reach_of(membership, device, now=now)
     if not reach.first <= day <= reach.last:
         raise DayNotThere("There is no such day in this calendar.")
@@ -68,7 +69,7 @@ def read_day(membership: Membership, device: Device, day: date, *, now: datetime
     found = find(
         [device.pk],
         captures_of(membership, device),
-        rules=rules_of([device.pk]),
+        histories=histories_of([device.pk]),
         since=start - MARGIN,
         until=end + MARGIN,
     )
@@ -83,9 +84,11 @@ def parse_day(text: str) -> date:
         raise DayNotThere("Write the day like 2026-11-20.") from None
 
 
-def calendar_csv(days: list[CalendarDay]) -> Iterator[str]:
-    """Yield the lines of a spreadsheet: one day each."""
+def calendar_csv(days: list[CalendarDay], *, note: str = "") -> Iterator[str]:
+    """Yield the lines of a spreadsheet: one day each, and ``note`` below them."""
     write = csv.writer(Echo()).writerow
     yield write(COLUMNS)
     for day in days:
         yield write([harmless(getattr(day, name)) for name in COLUMNS])
+    if note:
+        yield write([note])

@@ -4,8 +4,8 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from captures.calendar.days import DayReport, Line
-from captures.calendar.matching import Sight
+from captures.calendar.days import Break, DayReport
+from captures.calendar.matching import Answer, Match, Sight
 from captures.calendar.models import CalendarDay, Rejection
 from captures.calendar.reading import MOST_DAYS
 
@@ -31,7 +31,7 @@ class CalendarFilter(serializers.Serializer[Any]):
 
 
 class DayOut(serializers.Serializer[CalendarDay]):
-    """A day on the camera's clock. expected = received + late + missing."""
+    """A day on the camera's clock. expected = received + late + missing + rejected."""
 
     day = serializers.DateField()
     expected = serializers.IntegerField()
@@ -40,12 +40,14 @@ class DayOut(serializers.Serializer[CalendarDay]):
     missing = serializers.IntegerField()
     rejected = serializers.IntegerField()
     unplanned = serializers.IntegerField()
+    unplanned_rejected = serializers.IntegerField()
     settled_at = serializers.DateTimeField()
 
 
 class CalendarOut(serializers.Serializer[Any]):
     device_id = serializers.UUIDField()
     time_zone = serializers.CharField()
+    time_zone_note = serializers.CharField(help_text="Why another zone than the chosen one is used; else empty.")
     days = DayOut(many=True)
 
 
@@ -61,26 +63,26 @@ class RejectionOut(serializers.Serializer[Rejection]):
     last_at = serializers.DateTimeField()
 
 
-class LineOut(serializers.Serializer[Line]):
+class LineOut(serializers.Serializer[Match]):
     """A planned picture; ``due``: it may still come in time."""
 
-    state = serializers.ChoiceField(choices=["received", "late", "missing", "rejected", "due"])
-    due_at = serializers.DateTimeField(source="match.run.due")
-    schedule_id = serializers.UUIDField(source="match.run.schedule_id")
-    label = serializers.CharField(source="match.run.label")  # type: ignore[assignment] # only a name here
-    trigger_id = serializers.CharField(source="match.run.trigger_id")
+    state = serializers.ChoiceField(choices=list(Answer), source="answer")
+    due_at = serializers.DateTimeField(source="run.due")
+    schedule_id = serializers.UUIDField(source="run.schedule_id")
+    label = serializers.CharField(source="run.label")  # type: ignore[assignment] # only a name here
+    trigger_id = serializers.CharField(source="run.trigger_id")
     capture_id = serializers.SerializerMethodField()
     captured_at = serializers.SerializerMethodField()
     rejection = RejectionOut(allow_null=True)
 
     @extend_schema_field(serializers.UUIDField(allow_null=True))
-    def get_capture_id(self, line: Line) -> str | None:
-        return str(line.match.sight.pk) if line.match.sight else None
+    def get_capture_id(self, line: Match) -> str | None:
+        return str(line.sight.pk) if line.sight else None
 
     @extend_schema_field(serializers.DateTimeField(allow_null=True))
-    def get_captured_at(self, line: Line) -> str | None:
+    def get_captured_at(self, line: Match) -> str | None:
         moment = serializers.DateTimeField()
-        return moment.to_representation(line.match.sight.captured_at) if line.match.sight else None
+        return moment.to_representation(line.sight.captured_at) if line.sight else None
 
 
 class SightOut(serializers.Serializer[Sight]):
@@ -88,10 +90,18 @@ class SightOut(serializers.Serializer[Sight]):
     captured_at = serializers.DateTimeField()
 
 
+class BreakOut(serializers.Serializer[Break]):
+    """A time in which the camera was suspended or retired; ``until`` null: it goes on."""
+
+    since = serializers.DateTimeField()
+    until = serializers.DateTimeField(allow_null=True)
+
+
 class DayReportOut(serializers.Serializer[DayReport]):
-    """A day with each of its planned pictures, the pictures beside the plan, and the refused ones."""
+    """A day with each of its planned pictures, and what came and what was refused beside the plan."""
 
     counts = DayOut()
     planned = LineOut(many=True, source="lines")
     unplanned = SightOut(many=True)
     rejections = RejectionOut(many=True)
+    out_of_service = BreakOut(many=True, source="breaks")

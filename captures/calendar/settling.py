@@ -4,33 +4,28 @@ A turn takes the cameras that were not looked at the longest, and what came in s
 do no harm: days are written whole, and what one of them overlooks the next turn finds.
 """
 
-import logging
 import uuid
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from functools import reduce
 from operator import or_
 
 from django.db.models import F, Q
 from django.utils import timezone
-from visant_camera.rule_checks import RuleError
 
-from captures.calendar.days import MARGIN, bounds_of, clock_of, report_day
+from captures.calendar.days import MARGIN, Found, bounds_of, report_day
 from captures.calendar.delivery import changes_by_time, last_runs, standing_of
-from captures.calendar.found import RulesOfEach, find, rules_of, sights_of
-from captures.calendar.matching import Sight
+from captures.calendar.found import HistoryOfEach, find, histories_of, rejections_of, sights_of
 from captures.calendar.models import COUNTS, CalendarDay
 from captures.calendar.news import News, news_since
-from captures.calendar.runs import Run, ends_of
+from captures.calendar.runs import History, Run, ends_of
 from captures.models import Capture
+from devices.clocks import clock_of
 from devices.models import Delivery, Device, ScheduleRule
-from devices.planning import as_rule
 from devices.services.conditions import Delivered, note_deliveries
 from orgs import scope
-
-logger = logging.getLogger(__name__)
 
 # What was looked at more lately is left to whoever did.
 AT_MOST_EVERY = timedelta(seconds=20)
@@ -79,32 +74,14 @@ def _watermark(device: Device, now: datetime) -> datetime:
 
 def _settle_batch(devices: Sequence[Device], news: dict[uuid.UUID, News], now: datetime) -> int:
     """Settle what changed for these cameras, then note that they were looked at."""
-    rules = rules_of(device.pk for device in devices)
-    left_out = [device for device in devices if not _can_be_followed(device, rules.get(device.pk, ()))]
-    devices = [device for device in devices if device not in left_out]
-    changed = {device.pk: set(_changed_days(device, news.get(device.pk), rules, now)) for device in devices}
-    open_days = _unsettled(devices, rules, now)
+    histories = histories_of(device.pk for device in devices)
+    changed = {device.pk: set(_changed_days(device, news.get(device.pk), histories, now)) for device in devices}
+    open_days = _unsettled(devices, histories, now)
     taken, days = _up_to(DAYS_A_BATCH, devices, {pk: changed[pk] | open_days[pk] for pk in changed})
-    _settle_days(days, rules, now)
-    found = [*_deliveries(taken, news, rules, now), *(_nobody_knows(device, news) for device in left_out)]
-    note_deliveries(found=found, checked=[device.pk for device in (*taken, *left_out)], at=now)
+    _settle_days(days, histories, now)
+    found = list(_deliveries(taken, news, histories, now))
+    note_deliveries(found=found, checked=[device.pk for device in taken], at=now)
     return len(days)
-
-
-def _can_be_followed(device: Device, rules: Iterable[ScheduleRule]) -> bool:
-    """Whether this computer knows the camera's clock and those of the rules that hold; what it does not is logged.
-
-    Such a camera must not stop the calendar of the others. Its light says what is wrong (``devices/health.py``).
-    """
-    try:
-        clock_of(device)
-        for rule in _holding(rules):
-            if rule.valid_until is None:
-                as_rule(rule)
-    except RuleError as error:
-        logger.warning("The calendar of the camera %s stands still: %s", device.pk, error)
-        return False
-    return True
 
 
 def _up_to(
@@ -124,20 +101,20 @@ def _up_to(
 # --- which days
 
 
-def _changed_days(device: Device, news: News | None, rules: RulesOfEach, now: datetime) -> Iterator[date]:
+def _changed_days(device: Device, news: News | None, histories: HistoryOfEach, now: datetime) -> Iterator[date]:
     """The days of which pictures came. Of a camera with schedules the present one is settled by its pace."""
     if news is None:
         return
     zone = clock_of(device)
     today = now.astimezone(zone).date()
     for day in news.days(zone):
-        if day != today or not rules.get(device.pk):
+        if day != today or not histories[device.pk].rules:
             yield day
 
 
-def _unsettled(devices: Sequence[Device], rules: RulesOfEach, now: datetime) -> dict[uuid.UUID, set[date]]:
+def _unsettled(devices: Sequence[Device], histories: HistoryOfEach, now: datetime) -> dict[uuid.UUID, set[date]]:
     """The days with something planned that are still going on, or were settled before they were over."""
-    planned = {device.pk: _planned_days(device, rules.get(device.pk, ()), now) for device in devices}
+    planned = {device.pk: _planned_days(device, histories[device.pk].rules, now) for device in devices}
     first = min((day for days in planned.values() for day in days), default=None)
     settled: dict[tuple[uuid.UUID, date], datetime] = {}
     if first is not None:
@@ -174,7 +151,7 @@ def _is_due(settled_at: datetime | None, device: Device, day: date, now: datetim
 # --- writing them
 
 
-def _settle_days(days: Sequence[Day], rules: RulesOfEach, now: datetime) -> None:
+def _settle_days(days: Sequence[Day], histories: HistoryOfEach, now: datetime) -> None:
     """Count the days and write their rows: three statements for each day of the calendar there is among them."""
     by_day: dict[date, list[Device]] = defaultdict(list)
     for device, day in days:
@@ -183,7 +160,7 @@ def _settle_days(days: Sequence[Day], rules: RulesOfEach, now: datetime) -> None
         bounds = [bounds_of(day, clock_of(device)) for device in devices]
         since, until = min(start for start, _ in bounds) - MARGIN, max(end for _, end in bounds) + MARGIN
         captures = Capture.unscoped.all()
-        found = find([device.pk for device in devices], captures, rules=rules, since=since, until=until)
+        found = find([device.pk for device in devices], captures, histories=histories, since=since, until=until)
         _write([report_day(device, day, found[device.pk], now=now).counts for device in devices])
 
 
@@ -204,28 +181,29 @@ class _Planned:
 
 
 def _deliveries(
-    devices: Sequence[Device], news: dict[uuid.UUID, News], rules: RulesOfEach, now: datetime
+    devices: Sequence[Device], news: dict[uuid.UUID, News], histories: HistoryOfEach, now: datetime
 ) -> Iterator[Delivered]:
-    """What is new about the cameras. One query, for the pictures of those whose standing may have changed."""
+    """What is new about the cameras. Two queries, for the pictures of those whose standing may have changed."""
     planned = [
         _Planned(device, last_runs(device, holding, now=now))
         for device in devices
-        if (holding := _holding(rules.get(device.pk, ())))
+        if (holding := _holding(histories[device.pk])).rules
     ]
     looked_at = [each for each in planned if _may_have_changed(each, news, now)]
-    sights = _sights_around(looked_at)
+    found = _found_around(looked_at)
     runs = {each.device.pk: each.runs for each in looked_at}
     without = {device.pk for device in devices} - {each.device.pk for each in planned}
     for device in devices:
         if device.pk in runs or device.pk in without or device.pk in news:
-            fresh = _delivered(device, runs.get(device.pk), device.pk in without, sights, news, now)
+            fresh = _delivered(device, runs.get(device.pk), device.pk in without, found, news, now)
             if fresh is not None:
                 yield fresh
 
 
-def _holding(rules: Iterable[ScheduleRule]) -> list[ScheduleRule]:
-    """The rules, past ones among them, of the schedules that hold now."""
-    return [rule for rule in rules if rule.schedule.enabled and rule.schedule.removed_at is None]
+def _holding(history: History) -> History:
+    """With the rules, past ones among them, of the schedules that hold now."""
+    rules = [rule for rule in history.rules if rule.schedule.enabled and rule.schedule.removed_at is None]
+    return replace(history, rules=rules)
 
 
 def _may_have_changed(each: _Planned, news: dict[uuid.UUID, News], now: datetime) -> bool:
@@ -236,13 +214,14 @@ def _may_have_changed(each: _Planned, news: dict[uuid.UUID, News], now: datetime
     return changes_by_time(each.runs, since=looked, now=now)
 
 
-def _sights_around(planned: Sequence[_Planned]) -> dict[uuid.UUID, list[Sight]]:
+def _found_around(planned: Sequence[_Planned]) -> dict[uuid.UUID, Found]:
+    """What came and what was refused since their first runs. Two queries."""
     asked = [Q(device=each.device.pk, captured_at__gte=each.runs[0].early_from) for each in planned if each.runs]
-    return sights_of(Capture.unscoped.filter(reduce(or_, asked))) if asked else {}
-
-
-def _nobody_knows(device: Device, news: dict[uuid.UUID, News]) -> Delivered:
-    return Delivered(device.pk, Delivery.UNPLANNED, None, _received_at(device, news))
+    if not asked:
+        return {}
+    wanted = reduce(or_, asked)
+    sights, refused = sights_of(Capture.unscoped.filter(wanted)), rejections_of(wanted)
+    return {pk: Found(sights=sights.get(pk, ()), rejections=refused.get(pk, ())) for pk in {*sights, *refused}}
 
 
 def _received_at(device: Device, news: dict[uuid.UUID, News]) -> datetime | None:
@@ -254,7 +233,7 @@ def _delivered(
     device: Device,
     runs: list[Run] | None,
     is_unplanned: bool,
-    sights: dict[uuid.UUID, list[Sight]],
+    found: dict[uuid.UUID, Found],
     news: dict[uuid.UUID, News],
     now: datetime,
 ) -> Delivered | None:
@@ -264,7 +243,8 @@ def _delivered(
     if is_unplanned:
         delivery, since = Delivery.UNPLANNED, None
     elif runs is not None:
-        standing = standing_of(runs, sights.get(device.pk, ()), now=now)
+        came = found.get(device.pk, Found())
+        standing = standing_of(runs, came.sights, now=now, rejections=came.rejections)
         if _is_well(standing.delivery) != _is_well(delivery) or since is None:
             since = standing.since
         delivery = standing.delivery

@@ -12,7 +12,7 @@ from django.utils.text import slugify
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from captures.calendar.days import DayReport, clock_of
+from captures.calendar.days import DayReport
 from captures.calendar.forms import DownloadFilter
 from captures.calendar.matching import Answer
 from captures.calendar.models import COUNTS
@@ -26,6 +26,7 @@ from captures.calendar.reading import (
     read_days,
 )
 from devices.access import devices_of
+from devices.clocks import clock_of, lost_zone, zone_of
 from devices.models import Device
 from orgs.access import MemberRequest, requires
 from orgs.models import Role
@@ -52,7 +53,8 @@ def day(request: MemberRequest, pk: uuid.UUID, day: str) -> HttpResponse:
     context = {
         "device": device,
         "day": shown,
-        "zone": str(clock_of(device)),
+        "zone": zone_of(device),
+        "lost_zone": lost_zone(device),
         "earlier": shown - timedelta(days=1) if shown > reach.first else None,
         "later": shown + timedelta(days=1) if shown < reach.last - timedelta(days=1) else None,
         **_report_context(report),
@@ -74,7 +76,9 @@ def download(request: MemberRequest, pk: uuid.UUID) -> HttpResponseBase:
     days = read_days(request.membership, device, first=first, last=last, now=now)
     name = f"calendar-{slugify(device.name) or device.pk}-{first}-{last}.csv"
     headers = {"Content-Disposition": f'attachment; filename="{name}"'}
-    return StreamingHttpResponse(calendar_csv(days), content_type="text/csv; charset=utf-8", headers=headers)
+    return StreamingHttpResponse(
+        calendar_csv(days, note=lost_zone(device)), content_type="text/csv; charset=utf-8", headers=headers
+    )
 
 
 def _device_or_404(request: MemberRequest, pk: uuid.UUID) -> Device:
@@ -100,7 +104,8 @@ def _month_context(request: MemberRequest, device: Device) -> dict[str, Any]:
         ],
         "today": today,
         "reach": reach,
-        "zone": str(clock_of(device)),
+        "zone": zone_of(device),
+        "lost_zone": lost_zone(device),
         "sums": {name: sum(getattr(row, name) for row in rows.values()) for name in COUNTS},
         "earlier": first - timedelta(days=1) if first > max(reach.first, _begins(device)) else None,
         "later": last + timedelta(days=1) if last < today else None,
@@ -125,8 +130,7 @@ def _asked_month(text: str, today: date) -> date:
 
 
 def _report_context(report: DayReport) -> dict[str, Any]:
-    in_a_run = {line.rejection.pk for line in report.lines if line.rejection and line.state == "rejected"}
-    upcoming = [line for line in report.lines if line.state == Answer.DUE]
+    upcoming = [line for line in report.lines if line.answer == Answer.DUE]
     folded = {id(line) for line in upcoming[UPCOMING_SHOWN:]}
     return {
         "counts": report.counts,
@@ -134,5 +138,6 @@ def _report_context(report: DayReport) -> dict[str, Any]:
         "upcoming_left": len(folded),
         "unplanned": report.unplanned[:UNPLANNED_SHOWN],
         "unplanned_left": max(0, len(report.unplanned) - UNPLANNED_SHOWN),
-        "rejections": [row for row in report.rejections if row.pk not in in_a_run],
+        "rejections": report.rejections,
+        "breaks": report.breaks,
     }

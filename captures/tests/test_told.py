@@ -10,10 +10,12 @@ from django.utils import timezone
 from captures.evaluation.services import evaluate_next
 from captures.models import Capture
 from captures.picture_urls import picture_url
+from captures.told.pictures import newest_by_hand
 from devices.models import Command
 from devices.services.commands import acknowledge_command, expire_commands, queue_command, take_commands
+from devices.services.lifecycle import suspend_device
 from orgs.models import Membership
-from tests.builders import logged_in, make_device, make_jpeg, make_member, make_org, owner_of
+from tests.builders import logged_in, make_device, make_jpeg, make_member, make_org, membership_of, owner_of
 from tests.queries import statements_of
 
 pytestmark = pytest.mark.django_db
@@ -41,9 +43,12 @@ def ask(camera, name: str = "asked", **fields) -> Command:
 
 
 def live(client: Client, camera) -> tuple[str, bool]:
-    """Return the words of the part that is kept up to date, and whether it goes on."""
+    """Return the words on what was asked for by hand, and whether something more is to be expected of it."""
     text = client.get(f"/cameras/{camera[0].pk}/told").text
-    return " ".join(re.sub(r"<[^>]+>", " ", text).split()), "data-live" in text
+    assert f'data-live="/cameras/{camera[0].pk}/told"' in text  # it may be told something else at any time
+    told = newest_by_hand(membership_of(camera[0].org, owner_of(camera[0].org)), camera[0])
+    shown = " ".join(re.sub(r"<[^>]+>", " ", text).split()).partition("Lately told")[0].strip()
+    return shown, told is not None and not told.is_settled
 
 
 def test_nothing_is_shown_when_nothing_was_asked(owner, camera):
@@ -80,7 +85,24 @@ def test_the_picture_is_shown_when_it_has_arrived_until_its_preview_is_there(own
     page = owner.get(f"/cameras/{camera[0].pk}/told").text
     capture.refresh_from_db()
     assert f'src="{picture_url(capture.thumbnail_key)}"' in page
-    assert "data-live" not in page
+    assert not live(owner, camera)[1]
+    suspend_device(device=camera[0], acting_user=None)
+    assert "data-live" not in owner.get(f"/cameras/{camera[0].pk}/told").text
+
+
+def test_what_was_told_lately_is_kept_up_to_date_with_it(owner, camera):
+    device, _ = camera
+    due = {"schedule": device.schedules.create(org=device.org, label="Morning"), "due_at": timezone.now()}
+    queue_command(
+        device=device, trigger_type="schedule", trigger_id="run-1", parameters={"label": "Morning"}, **due
+    )
+    first = owner.get(f"/cameras/{device.pk}/told")
+    assert ("Schedule “Morning”" in first.text, "<td>Queued</td>" in first.text) == (True, True)
+    etag = first["ETag"]
+    take_commands(device_id=device.pk, again=True)
+    changed = owner.get(f"/cameras/{device.pk}/told", headers={"If-None-Match": etag})
+    assert changed.status_code == 200
+    assert "<td>Sent</td>" in changed.text
 
 
 def test_what_failed_says_why_and_what_expired_whether_it_was_told(owner, camera):
@@ -162,7 +184,7 @@ def test_what_was_asked_before_the_memberships_history_is_not_shown(owner, camer
     ask(camera)
     Membership.unscoped.filter(user=user).update(history_from=timezone.now())
     page = f"/cameras/{device.pk}"
-    assert live(logged_in(user), camera) == ("", False)
+    assert live(logged_in(user), camera)[0] == ""
     assert "Lately told" not in logged_in(user).get(page).text
     assert "Lately told" in owner.get(page).text
 

@@ -9,12 +9,28 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from devices.health import Condition, Truth, condition_of, with_condition
-from devices.models import Device, DeviceKey, DeviceKeyUsage, DeviceQuerySet, DeviceStatus
+from devices.models import Device, DeviceKey, DeviceKeyUsage, DeviceQuerySet, DeviceStatus, ServiceBreak
 from devices.services.keys import revoke_key
 from orgs.models import User
 from orgs.readonly import AccessKeyAdmin, ArchiveAdmin, ReadOnlyAdmin
 
 LIGHTS = ("condition", "reachable", "delivering", "usable")
+
+
+class BreakInline(admin.TabularInline):
+    """When the camera was suspended or retired, the newest first."""
+
+    model = ServiceBreak
+    fields = readonly_fields = ("began_at", "ended_at")
+    ordering = ("-began_at",)
+    extra = 0
+    can_delete = False
+
+    def has_add_permission(self, *args: object) -> bool:
+        return False
+
+    def has_change_permission(self, *args: object) -> bool:
+        return False
 
 
 @admin.register(Device)
@@ -40,6 +56,7 @@ class DeviceAdmin(ReadOnlyAdmin):
         *LIGHTS,
     )
     readonly_fields = ("state", "installation", "status", *LIGHTS)
+    inlines = (BreakInline,)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Device]:
         return with_condition(cast(DeviceQuerySet, super().get_queryset(request)))
@@ -107,6 +124,7 @@ class DeviceStatusAdmin(ReadOnlyAdmin):
         "version",
         "heartbeat_at",
         "health",
+        "fetched_version",
         "reported_version",
         "reported_at",
         "reported_configuration",

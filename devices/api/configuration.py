@@ -15,14 +15,11 @@ from rest_framework.response import Response
 
 from devices.api.authentication import refuse_other_device
 from devices.api.views import DeviceOrMemberAPIView, get_device
+from devices.clocks import lost_zone
 from devices.models import Device, DeviceKey
-from devices.services.configuration import (
-    desired_configuration,
-    differences_of,
-    is_in_sync,
-    report_configuration,
-)
-from devices.services.configuring import configure_device
+from devices.services.camera_settings import configure_device
+from devices.services.desired_configuration import desired_configuration
+from devices.services.reported_configuration import differences_of, is_in_sync, note_fetched, report_configuration
 from devices.services.rotation import Waiting, deliver, waiting_for
 from orgs.api.parsers import JSONParser
 from orgs.api.serializers.base import In, received
@@ -69,6 +66,7 @@ class DifferenceOut(serializers.Serializer[Any]):
     wants = serializers.CharField()
     says = serializers.CharField()
     since = serializers.DateTimeField(allow_null=True)
+    pending = serializers.BooleanField(help_text="The camera has not fetched the change yet, and still may.")
     sentence = serializers.CharField()
 
 
@@ -77,9 +75,11 @@ class BothOut(serializers.Serializer[Any]):
 
     desired = serializers.DictField()
     reported = serializers.DictField(allow_null=True)
+    fetched_version = serializers.IntegerField(allow_null=True)
     reported_version = serializers.IntegerField(allow_null=True)
     reported_at = serializers.DateTimeField(allow_null=True)
     configured_at = serializers.DateTimeField()
+    time_zone_note = serializers.CharField(help_text="Why another zone than the chosen one is used; else empty.")
     in_sync = serializers.BooleanField()
     differences = DifferenceOut(many=True)
 
@@ -122,6 +122,7 @@ def _delivered(request: Request, device: Device, shown: DeviceKey) -> HttpRespon
     etag = _etag(desired, waiting)
     response = get_conditional_response(request._request, etag=etag)
     if response is None:
+        note_fetched(device=device, version=desired["version"])
         response = Response({**desired, **_key(deliver(waiting, to=shown), shown)} if waiting else desired)
     response["ETag"] = etag
     response["Cache-Control"] = "no-store" if waiting else "private, no-cache"
@@ -146,9 +147,11 @@ def _both(device: Device) -> dict[str, Any]:
     both = {
         "desired": desired_configuration(device),
         "reported": says,
+        "fetched_version": status.fetched_version,
         "reported_version": status.reported_version,
         "reported_at": status.reported_at,
         "configured_at": device.configured_at,
+        "time_zone_note": lost_zone(device),
         "in_sync": is_in_sync(status, differences),
         "differences": [{**one._asdict(), "sentence": one.sentence} for one in differences],
     }

@@ -13,7 +13,7 @@ from devices.api.serializers import DeviceIn, DeviceOut, NewDeviceIn, NewDeviceO
 from devices.api.views import get_device
 from devices.health import with_condition
 from devices.models import Device
-from devices.services.changes import change_device
+from devices.services.camera_settings import change_device
 from devices.services.devices import add_device
 from devices.services.lifecycle import reinstate_device, resume_device, retire_device, suspend_device
 from orgs.api.parsers import JSONParser

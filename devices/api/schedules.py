@@ -11,7 +11,8 @@ from visant_camera.rule_checks import LONGEST_CRON, LONGEST_JITTER
 from visant_camera.schedule import as_told
 
 from devices.api.views import get_device
-from devices.models import Schedule
+from devices.clocks import lost_zone, zone_of
+from devices.models import Device, Schedule
 from devices.planning import words_of
 from devices.rules_in_words import in_words
 from devices.services.schedules import (
@@ -81,14 +82,16 @@ class ScheduleOut(RuleOut):
 
 
 class SchedulesOut(serializers.Serializer[Any]):
+    time_zone_note = serializers.CharField(help_text="Why another zone than the chosen one is used; else empty.")
     schedules = ScheduleOut(many=True)
 
 
-def shown(schedule: Schedule) -> dict[str, Any]:
+def shown(device: Device, schedule: Schedule) -> dict[str, Any]:
     """What :class:`ScheduleOut` has of a schedule, which comes with its rules."""
     rule = newest_rule(schedule)
-    shown_rule = {**as_told(rule), "in_words": words_of(rule)}
-    shown_rule["next_runs"] = next_runs(rule) if schedule.enabled else []
+    zone = zone_of(device)
+    shown_rule = {**as_told(rule), "in_words": words_of(rule, fallback=zone)}
+    shown_rule["next_runs"] = next_runs(rule, fallback=zone) if schedule.enabled else []
     own = ("id", "label", "enabled", "next_run_at", "last_run_at")
     return {**shown_rule, **{name: getattr(schedule, name) for name in own}}
 
@@ -101,14 +104,16 @@ class ScheduleList(MemberAPIView):
 
     @extend_schema(operation_id="devices_schedules_list", responses=SchedulesOut)
     def get(self, request: Request, name: str) -> Response:
-        kept = get_device(self, name).schedules.kept().order_by("pk").prefetch_related("rules")
-        return Response(SchedulesOut({"schedules": [shown(schedule) for schedule in kept]}).data)
+        device = get_device(self, name)
+        kept = device.schedules.kept().order_by("pk").prefetch_related("rules")
+        found = [shown(device, schedule) for schedule in kept]
+        return Response(SchedulesOut({"time_zone_note": lost_zone(device), "schedules": found}).data)
 
     @extend_schema(request=NewScheduleIn, responses={201: ScheduleOut})
     def post(self, request: Request, name: str) -> Response:
         device = get_device(self, name)
         schedule = add_schedule(device=device, acting_user=self.person, **received(NewScheduleIn, request))
-        return Response(ScheduleOut(shown(schedule)).data, status=201)
+        return Response(ScheduleOut(shown(device, schedule)).data, status=201)
 
 
 class ScheduleDetail(MemberAPIView):
@@ -119,21 +124,23 @@ class ScheduleDetail(MemberAPIView):
 
     @extend_schema(responses=ScheduleOut)
     def get(self, request: Request, name: str, schedule_pk: uuid.UUID) -> Response:
-        return Response(ScheduleOut(shown(self.find(name, schedule_pk))).data)
+        device, schedule = self.find(name, schedule_pk)
+        return Response(ScheduleOut(shown(device, schedule)).data)
 
     @extend_schema(request=ScheduleIn, responses=ScheduleOut)
     def patch(self, request: Request, name: str, schedule_pk: uuid.UUID) -> Response:
-        schedule = self.find(name, schedule_pk)
+        _, schedule = self.find(name, schedule_pk)
         change_schedule(schedule=schedule, acting_user=self.person, **received(ScheduleIn, request))
-        return Response(ScheduleOut(shown(self.find(name, schedule_pk))).data)
+        return Response(ScheduleOut(shown(*self.find(name, schedule_pk))).data)
 
     @extend_schema(responses={204: None})
     def delete(self, request: Request, name: str, schedule_pk: uuid.UUID) -> Response:
-        remove_schedule(schedule=self.find(name, schedule_pk), acting_user=self.person)
+        remove_schedule(schedule=self.find(name, schedule_pk)[1], acting_user=self.person)
         return Response(status=204)
 
-    def find(self, name: str, schedule_pk: uuid.UUID) -> Schedule:
-        return get_schedule(device=get_device(self, name), pk=schedule_pk)
+    def find(self, name: str, schedule_pk: uuid.UUID) -> tuple[Device, Schedule]:
+        device = get_device(self, name)
+        return device, get_schedule(device=device, pk=schedule_pk)
 
 
 class SchedulePreview(MemberAPIView):

@@ -4,6 +4,7 @@ from django.utils import timezone
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from devices.clocks import lost_zone
 from devices.health import Condition, Light, Truth, condition_of
 from devices.models import Device, Installation
 from orgs.api.serializers.base import In
@@ -42,10 +43,14 @@ class DeviceOut(serializers.Serializer[Device]):
     name = serializers.CharField()
     state = serializers.ChoiceField(choices=["active", "suspended", "retired"])
     time_zone = serializers.CharField(help_text="Empty: the organization's.")
+    time_zone_note = serializers.SerializerMethodField()
     hardware = HardwareOut(source="installation", allow_null=True)
     created_at = serializers.DateTimeField()
     last_seen_at = serializers.DateTimeField(source="status.last_seen_at", allow_null=True)
     condition = serializers.SerializerMethodField()
+
+    def get_time_zone_note(self, device: Device) -> str:
+        return lost_zone(device)
 
     @extend_schema_field(ConditionOut)
     def get_condition(self, device: Device) -> dict[str, Any]:

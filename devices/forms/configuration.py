@@ -2,7 +2,7 @@ from typing import Any
 
 from django import forms
 
-from devices.services.configuring import LONGEST, QUALITIES, SHORTEST, WIDTHS
+from devices.services.camera_settings import LONGEST, QUALITIES, SHORTEST, WIDTHS
 from orgs.forms import ServiceForm, time_zones
 
 
@@ -42,6 +42,9 @@ class ConfigurationForm(ServiceForm):
     def __init__(self, *args: Any, organization_zone: str, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         zones = [("", f"As the organization: {organization_zone}"), *time_zones()]
+        chosen = self.initial.get("time_zone", "")
+        if chosen not in dict(zones):  # so that saving something else does not change it
+            zones.append((chosen, f"{chosen} (not known any more)"))
         self.fields["time_zone"].choices = zones  # type: ignore[attr-defined] # a ChoiceField
 
     def wanted(self) -> dict[str, Any]:

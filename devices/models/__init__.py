@@ -1,5 +1,6 @@
 """Cameras, the hardware that serves them, their keys, and what they are told."""
 
+from devices.models.breaks import ServiceBreak
 from devices.models.commands import OPEN, Command, CommandQuerySet, CommandStatus
 from devices.models.devices import Device, DeviceQuerySet
 from devices.models.keys import DeviceKey, DeviceKeyUsage
@@ -22,6 +23,7 @@ __all__ = [
     "Schedule",
     "ScheduleQuerySet",
     "ScheduleRule",
+    "ServiceBreak",
     "Unit",
     "UnitState",
 ]

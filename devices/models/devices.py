@@ -1,3 +1,4 @@
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from django.db import models
@@ -64,6 +65,11 @@ class Device(Row, TenantModel):
     def installation(self) -> "Installation | None":
         """The unit that serves it, None for one without; see ``with_hardware``."""
         return next((row for row in self.installations.all() if row.removed_at is None), None)
+
+    @property
+    def out_since(self) -> datetime | None:
+        """Since when it is out of service, suspended or retired; None for one in service."""
+        return min(filter(None, (self.suspended_at, self.retired_at)), default=None)
 
     @property
     def state(self) -> str:

@@ -11,6 +11,7 @@ class Delivery(models.TextChoices):
     ON_TIME = "on_time", "As planned"
     LATE = "late", "Late"
     MISSING = "missing", "Missing"
+    REJECTED = "rejected", "Rejected"
 
 
 class DeviceStatus(TenantModel):
@@ -33,6 +34,9 @@ class DeviceStatus(TenantModel):
     heartbeat_at = models.DateTimeField(null=True, blank=True)
 
     # What it says it does, beside what it is to do (Device.configuration_version).
+    fetched_version = models.PositiveIntegerField(
+        null=True, blank=True, help_text="The version of the configuration that it fetched last."
+    )
     reported_configuration = models.JSONField(default=dict, blank=True)
     reported_version = models.PositiveIntegerField(null=True, blank=True)
     reported_at = models.DateTimeField(null=True, blank=True)

@@ -3,7 +3,7 @@
 from django.db import transaction
 
 from devices.models import Device, DeviceStatus
-from devices.services.configuration import bump_configuration
+from devices.services.configuration_version import bump_configuration
 from devices.services.keys import issue_key
 from orgs.audit import record
 from orgs.errors import Invalid, LimitReached

@@ -9,6 +9,7 @@ from django.utils import timezone
 from visant_camera.rule_checks import RuleError
 from visant_camera.schedule import LATE, SCHEDULE, trigger_id_of
 
+from devices.clocks import zone_of
 from devices.models import Schedule, ScheduleRule
 from devices.planning import delay_of, moments_of
 from devices.services.commands import TriggerIdTaken, queue_command
@@ -49,7 +50,9 @@ def _fire_batch(now: datetime) -> tuple[int, int]:
     holding = Prefetch("rules", ScheduleRule.unscoped.holding())
     due = Schedule.unscoped.due_at(now).select_for_update(of=("self",), skip_locked=True)
     found = list(
-        due.select_related("device__status", "org").prefetch_related(holding).order_by("next_run_at", "pk")[:BATCH]
+        due.select_related("device__status", "device__org", "org")
+        .prefetch_related(holding)
+        .order_by("next_run_at", "pk")[:BATCH]
     )
     return len(found), sum(_fire(schedule, now) for schedule in found)
 
@@ -59,7 +62,7 @@ def _fire(schedule: Schedule, now: datetime) -> bool:
     try:
         due_at, following, delay = _look(schedule, now)
     except RuleError:
-        # It was a rule when it was made: the zone is not known any more, say. The others must not wait for it.
+        # It was a rule when it was made. The others must not wait for it.
         logger.exception("The schedule %s cannot be followed; it is looked at again in an hour.", schedule.pk)
         due_at, following, delay = None, now + PUT_OFF, timedelta()
     told = due_at is not None and _is_told(schedule, now) and _tell(schedule, due_at, following)
@@ -78,7 +81,8 @@ def _look(schedule: Schedule, now: datetime) -> tuple[datetime | None, datetime 
     nominal = schedule.next_run_at - delay
     due_at = None
     # From just before the one that was awaited, or from what is not too late: never through a long outage.
-    for moment in moments_of(rule, after=max(nominal - timedelta(microseconds=1), now - delay - LATE)):
+    after = max(nominal - timedelta(microseconds=1), now - delay - LATE)
+    for moment in moments_of(rule, after=after, fallback=zone_of(schedule.device)):
         if moment + delay > now:
             return due_at, moment, delay
         due_at = moment

@@ -3,6 +3,7 @@
 import uuid
 from collections.abc import Iterable
 from datetime import datetime
+from typing import NoReturn
 
 from django.db import transaction
 from django.utils import timezone
@@ -98,15 +99,32 @@ def revoke_key(*, key: DeviceKey, acting_user: User | None) -> None:
     """End a key at once, and what the camera has open with it. Revoking it again changes nothing.
 
     The keys that were to replace it end, too, if they were never used: whoever holds it may have fetched them.
+    One that it was to replace has its former end again, unless that has ended meanwhile.
     """
     _lock([key.replaces_id, key.pk])
     if end_row(key):
         unused = unused_successors(key)
         for one in unused:
             end_row(one)
-        for one in [key, *unused]:
+        spared = _give_end_back(key)
+        after = {"spared": str(spared), "spared_ends_at": spared.expires_at} if spared else None
+        record("key.revoked", org=key.org_id, actor=acting_user, target=key, after=after, device=key.device)
+        for one in unused:
             record("key.revoked", org=one.org_id, actor=acting_user, target=one, device=one.device)
     key.refresh_from_db(fields=["revoked_at", "sealed"])
+
+
+def _give_end_back(revoked: DeviceKey) -> DeviceKey | None:
+    """Let the key that ``revoked`` was to replace end as before; None if there is none, or another one waits."""
+    now = timezone.now()
+    replaced = DeviceKey.unscoped.active_at(now).filter(pk=revoked.replaces_id, ends_for_successor=True)
+    old: DeviceKey | None = replaced.first()
+    if old is None or DeviceKey.unscoped.waiting_at(now).filter(replaces=old).exists():
+        return None
+    old.expires_at, old.former_expires_at = old.former_expires_at, None
+    old.ends_for_successor, old.reminded_of = False, None
+    old.save(update_fields=["expires_at", "former_expires_at", "ends_for_successor", "reminded_of"])
+    return old
 
 
 def unused_successors(key: DeviceKey) -> list[DeviceKey]:
@@ -143,17 +161,14 @@ def authenticate_device(*, text: str, ip: str | None) -> DeviceKey:
     Raises :class:`KeyUnknown`, :class:`KeyRevoked`, :class:`KeyExpired`, :class:`DeviceSuspended` or
     :class:`DeviceRetired`.
     """
+    now = timezone.now()
     prefix = prefix_of(text, "dev")
-    key = _find_key(prefix) if prefix else None
+    key = _find_key(prefix, now) if prefix else None
     if key is None or not matches(text, digest=key.digest, pepper_id=key.pepper_id):
         count_unknown_secret(prefix)
         raise KeyUnknown("This key opens nothing here. Was it copied whole?")
-    if key.revoked_at is not None:
-        raise KeyRevoked("This key was revoked. Give the camera a new one.")
-    now = timezone.now()
-    if key.is_expired_at(now):
-        raise KeyExpired("This key has expired. Give the camera a new one.")
-    refuse_out_of_service(key.device)
+    if not key.is_usable:
+        _refuse(key, now)
     scope.enter(key.org_id)
     if key.sealed:
         finish_rotation(key)
@@ -187,6 +202,16 @@ def refuse_out_of_service(device: Device) -> None:
         raise DeviceRetired("This camera is retired. Its pictures are not taken any more.")
 
 
+def _refuse(key: DeviceKey, now: datetime) -> NoReturn:
+    """Say why the key, which is not usable, is refused."""
+    if key.revoked_at is not None:
+        raise KeyRevoked("This key was revoked. Give the camera a new one.")
+    if key.is_expired_at(now):
+        raise KeyExpired("This key has expired. Give the camera a new one.")
+    refuse_out_of_service(key.device)
+    raise KeyUnknown("This key opens nothing now.")
+
+
 def why_over_quota(key: DeviceKey) -> str:
     """Return the sentence why pictures that come with this key today are only kept, or "" when they are judged."""
     if not metering.is_over_quota(key):
@@ -194,12 +219,11 @@ def why_over_quota(key: DeviceKey) -> str:
     return f"Not judged: the camera's key has used up its {key.daily_quota} requests of the day."
 
 
-def _find_key(prefix: str) -> DeviceKey | None:
-    try:
-        with scope.across_organizations("finds whose key it is"):
-            return DeviceKey.unscoped.select_related("device").get(prefix=prefix)
-    except DeviceKey.DoesNotExist:
-        return None
+def _find_key(prefix: str, now: datetime) -> DeviceKey | None:
+    with scope.across_organizations("finds whose key it is"):
+        keys = DeviceKey.unscoped.with_usability(now).select_related("device")
+        found: DeviceKey | None = keys.filter(prefix=prefix).first()
+    return found
 
 
 def _lock(pks: Iterable[uuid.UUID | None]) -> None:

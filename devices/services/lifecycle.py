@@ -4,7 +4,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from devices.announcements import announce
-from devices.models import Command, CommandStatus, Device
+from devices.models import Command, CommandStatus, Device, DeviceQuerySet
 from devices.services.devices import take_slot
 from devices.services.progress import close
 from orgs.audit import record
@@ -36,7 +36,7 @@ def resume_device(*, device: Device, acting_user: User | None) -> None:
     """End the suspension. Of a camera that is not suspended nothing changes. Raises :class:`DeviceOutOfUse`."""
     refuse_retired(device)
     suspended = Device.unscoped.filter(pk=device.pk, suspended_at__isnull=False, retired_at=None)
-    if suspended.update(suspended_at=None):
+    if _take_back(suspended):
         _note("camera.resumed", device, acting_user)
     device.refresh_from_db()
 
@@ -62,8 +62,7 @@ def reinstate_device(*, device: Device, acting_user: User | None) -> None:
     """
     if Device.unscoped.filter(pk=device.pk, retired_at__isnull=False).exists():
         take_slot(device.org)
-        retired = Device.unscoped.filter(pk=device.pk, retired_at__isnull=False)
-        if retired.update(retired_at=None, suspended_at=None):
+        if _take_back(Device.unscoped.filter(pk=device.pk, retired_at__isnull=False)):
             _note("camera.reinstated", device, acting_user)
     device.refresh_from_db()
 
@@ -72,6 +71,19 @@ def refuse_retired(device: Device) -> None:
     """Raise :class:`DeviceOutOfUse` for a camera that is retired."""
     if device.retired_at is not None:
         raise DeviceOutOfUse(f"{device} is retired. Reinstate it first.")
+
+
+def _take_back(out: DeviceQuerySet) -> bool:
+    """Take the camera of ``out`` back into service, and keep when it was not; False when there is none."""
+    row = out.select_for_update(no_key=True).first()
+    if row is None or row.out_since is None:
+        return False
+    # Clocks differ: another process may have begun it a moment ahead of this one.
+    ended_at = max(timezone.now(), row.out_since)
+    row.service_breaks.create(org_id=row.org_id, began_at=row.out_since, ended_at=ended_at)
+    row.suspended_at = row.retired_at = None
+    row.save(update_fields=["suspended_at", "retired_at"])
+    return True
 
 
 def _note(action: str, device: Device, acting_user: User | None) -> None:

@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from django.db.models import Q
 from django.utils import timezone
 
 from devices.models import Command, CommandStatus, Device, DeviceKey
@@ -82,13 +81,7 @@ def recent_configurations() -> Iterable[tuple[uuid.UUID, int]]:
 
 
 def _those_who_may_listen(listeners: Sequence[Listener], now: datetime) -> dict[uuid.UUID, News]:
-    keys = DeviceKey.unscoped.filter(
-        Q(expires_at=None) | Q(expires_at__gt=now),
-        pk__in=[listener.key_id for listener in listeners],
-        revoked_at=None,
-        device__suspended_at=None,
-        device__retired_at=None,
-        org__suspended_at=None,
-    )
+    shown = [listener.key_id for listener in listeners]
+    keys = DeviceKey.unscoped.usable_at(now).filter(pk__in=shown, org__suspended_at=None)
     found = keys.values_list("device_id", "device__configuration_version", "device__status__listened_at")
     return {device_id: News(version, listened_at) for device_id, version, listened_at in found}

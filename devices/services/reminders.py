@@ -73,7 +73,7 @@ def _mail(key: DeviceKey, level: int) -> None:
     """Whenever the transaction ends: nothing is taken for granted of what may be seen then."""
     happens = f"ends within {level} days" if level else "has ended"
     subject = f"{key.org}: the key of {key.device} {happens}"
-    with scope.within(key.org_id), timezone.override(key.org.time_zone):
+    with scope.within(key.org_id), timezone.override(key.org.clock):
         try:
             mail_owners(key.org, subject=subject, text=_text(key, has_ended=not level))
         except OSError:

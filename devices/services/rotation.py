@@ -13,7 +13,7 @@ from django.db.models import F, Q
 from django.utils import timezone
 
 from devices.models import Device, DeviceKey
-from devices.services.configuration import bump_configuration
+from devices.services.configuration_version import bump_configuration
 from devices.services.keys import make_row
 from orgs.audit import record
 from orgs.errors import Conflict
@@ -53,16 +53,21 @@ def rotate_key(
     """Make a key that replaces ``key`` (None: the one used last), and let it wait for the camera to fetch it.
 
     The old one ends when the new one is used, else after ``days`` at the latest; its owners are told before
-    (``devices/services/reminders.py``). The new one has the old one's quota, and ends at ``expires_at``.
+    (``devices/services/reminders.py``). Revoking the new one gives it its former end back. The new one has the
+    old one's quota, and ends at ``expires_at``.
     Raises :class:`KeyNotActive` or :class:`RotationWaits`.
     """
     old = _lock(device, key)
-    ends_at = min(filter(None, [old.expires_at, timezone.now() + timedelta(days=days)]))
+    # Of one that ends for a successor already, which was never used and has ended itself, the end before counts.
+    former = old.former_expires_at if old.ends_for_successor else old.expires_at
+    ends_at = min(filter(None, [former, timezone.now() + timedelta(days=days)]))
     new, text = make_row(device=device, expires_at=expires_at, daily_quota=old.daily_quota, replaces=old)
     new.sealed = encrypt(text, purpose=DEVICE_KEYS)
     new.save(update_fields=["sealed"])
+    ending = {"expires_at": ends_at, "ends_for_successor": True, "former_expires_at": former}
     if ends_at != old.expires_at:
-        DeviceKey.unscoped.filter(pk=old.pk).update(expires_at=ends_at, reminded_of=None)
+        ending["reminded_of"] = None
+    DeviceKey.unscoped.filter(pk=old.pk).update(**ending)
     after = {"replaces": str(old), "old_ends_at": ends_at, "expires_at": expires_at}
     record("key.rotation_begun", org=new.org_id, actor=acting_user, target=new, after=after, device=device)
     bump_configuration(device)
@@ -71,9 +76,7 @@ def rotate_key(
 
 def waiting_for(key: DeviceKey) -> DeviceKey | None:
     """The key that is to replace this one and was not used yet."""
-    waiting = DeviceKey.unscoped.filter(replaces=key, revoked_at=None).exclude(sealed="")
-    now = timezone.now()
-    found: DeviceKey | None = waiting.filter(Q(expires_at=None) | Q(expires_at__gt=now)).first()
+    found: DeviceKey | None = DeviceKey.unscoped.waiting_at(timezone.now()).filter(replaces=key).first()
     return found
 
 
@@ -96,12 +99,11 @@ def forget_undeliverable() -> int:
 
 def _lock(device: Device, key: DeviceKey | None) -> DeviceKey:
     """Lock the key that is to be replaced, so that two requests do not both replace it."""
+    active = DeviceKey.unscoped.active_at(timezone.now()).filter(device=device)
     if key is None:
-        now = timezone.now()
-        active = device.keys.filter(Q(expires_at=None) | Q(expires_at__gt=now), revoked_at=None, sealed="")
-        key = active.order_by(F("last_used_at").desc(nulls_last=True), "-pk").first()
-    old = DeviceKey.unscoped.select_for_update().filter(pk=key.pk, device=device).first() if key else None
-    if old is None or old.state != "active":
+        key = active.filter(sealed="").order_by(F("last_used_at").desc(nulls_last=True), "-pk").first()
+    old: DeviceKey | None = active.select_for_update().filter(pk=key.pk).first() if key else None
+    if old is None:
         raise KeyNotActive("Only a key that is still active can be replaced. Make a new one instead.")
     if old.sealed:
         raise RotationWaits("This key itself waits to be fetched. Revoke it to start over.")

@@ -11,20 +11,22 @@ from typing import Any, TypedDict, Unpack
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import F, Value
+from django.db.models import F, Q, Value
 from django.db.models.functions import Coalesce, NullIf
 from django.utils import timezone
 from visant_camera.rule_checks import RuleError
 from visant_camera.schedule import RULE_FIELDS, Rule, as_told, runs
 
+from devices.clocks import zone_of
 from devices.models import Device, Schedule, ScheduleRule
 from devices.planning import delay_of, moments_of
 from devices.services.commands import BY_HAND
-from devices.services.configuration import bump_configuration, zone_of
+from devices.services.configuration_version import bump_configuration
 from devices.services.lifecycle import refuse_retired
 from orgs.audit import record
 from orgs.errors import Invalid, LimitReached, NotThere
 from orgs.models import User
+from orgs.zones import find_zone, first_known
 
 MOST = 20
 LONGEST_LABEL = 100
@@ -138,12 +140,18 @@ def move_to_zone(device: Device, time_zone: str) -> bool:
 def follow_time_zones() -> int:
     """Move the schedules of cameras that are in another zone than they were, as when their organization moved.
 
+    Also when this computer does not know a camera's zone any more, and back when it does again.
     Returns how many cameras that were. To be called across organizations.
     """
-    zone = Coalesce(NullIf("schedule__device__time_zone", Value("")), "org__time_zone")
-    astray = ScheduleRule.unscoped.holding().annotate(zone=zone).exclude(time_zone=F("zone"))
+    holding = ScheduleRule.unscoped.holding()
+    lost = [name for name in holding.values_list("time_zone", flat=True).distinct() if find_zone(name) is None]
+    chosen = Coalesce(NullIf("schedule__device__time_zone", Value("")), "org__time_zone")
+    astray = holding.annotate(chosen=chosen).exclude(Q(time_zone=F("chosen")) & ~Q(time_zone__in=lost))
+    # Those that were moved because what was chosen is lost go on to be astray.
+    names = ("schedule__device_id", "time_zone", "schedule__device__time_zone", "org__time_zone")
+    wrong = {pk for pk, is_in, *wanted in astray.values_list(*names) if is_in != str(first_known(*wanted))}
     moved = 0
-    for pk in set(astray.values_list("schedule__device_id", flat=True)[:MOVED_AT_ONCE]):
+    for pk in islice(wrong, MOVED_AT_ONCE):
         with transaction.atomic():
             device = _locked(pk)
             if move_to_zone(device, zone_of(device)):
@@ -160,11 +168,13 @@ def make_rule(*, device: Device, **fields: Unpack[RuleFields]) -> Rule:
     return rule
 
 
-def next_runs(rule: Rule | ScheduleRule, *, count: int = 3, after: datetime | None = None) -> list[datetime]:
+def next_runs(
+    rule: Rule | ScheduleRule, *, count: int = 3, after: datetime | None = None, fallback: str = "UTC"
+) -> list[datetime]:
     """Return the next moments the rule asks for, before jitter; none of one that cannot be followed any more."""
     after = after or timezone.now()
     try:
-        moments = runs(rule, after) if isinstance(rule, Rule) else moments_of(rule, after=after)
+        moments = runs(rule, after) if isinstance(rule, Rule) else moments_of(rule, after=after, fallback=fallback)
     except RuleError:
         return []
     return list(islice(moments, count))

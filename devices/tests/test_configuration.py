@@ -8,9 +8,12 @@ from django.test import Client
 from django.utils import timezone
 
 from devices.differences import Difference, find_differences, moment_in_words, schedule_in_words
+from devices.health import with_condition
 from devices.models import Device, DeviceStatus, Schedule
-from devices.services.configuration import bump_configuration, desired_configuration, differences_of
-from devices.services.configuring import InvalidConfiguration, configure_device
+from devices.services.camera_settings import InvalidConfiguration, configure_device
+from devices.services.configuration_version import bump_configuration
+from devices.services.desired_configuration import desired_configuration
+from devices.services.reported_configuration import differences_of
 from orgs.models import AuditEntry, Role
 from orgs.services.logins import log_in
 from tests.builders import PASSWORD, logged_in, make_device, make_member, make_org, make_token, owner_of
@@ -270,7 +273,51 @@ def test_it_differs_from_when_something_else_is_wanted(camera):
     DeviceStatus.unscoped.update(reported_at=timezone.now() - timedelta(days=9))
     configure_device(device=camera[0], acting_user=None, heartbeat_seconds=60)
     today = timezone.localtime().strftime("%H:%M")
+    call("get", camera)
     assert sentences(camera) == {"heartbeat_seconds": f"wants every 1 min, says every 5 min since {today}"}
+
+
+def pending(camera) -> dict[str, bool]:
+    device = with_condition(type(camera[0]).unscoped.all()).get(pk=camera[0].pk)
+    return {one.about: one.pending for one in differences_of(device, status_of(camera))}
+
+
+def test_what_a_camera_has_not_fetched_yet_is_no_fault_of_it(camera, org):
+    call("put", camera, {"heartbeat_seconds": 300, "poll_seconds": 900})
+    assert pending(camera) == {"poll_seconds": False}  # nobody changed it: the camera began to say so
+    page = logged_in(owner_of(org))
+    address = f"/cameras/{camera[0].pk}/settings"
+    configure_device(device=camera[0], acting_user=None, heartbeat_seconds=60)
+    assert pending(camera) == {"heartbeat_seconds": True, "poll_seconds": False}
+    assert "has not fetched these changes yet" in page.get(address).text
+    says = "wants every 1 min, which it has not fetched yet; says every 5 min"
+    assert sentences(camera)["heartbeat_seconds"] == says
+    # The same again, as with its next start, says nothing new; nor does a change that is not about it.
+    call("put", camera, {"heartbeat_seconds": 300, "poll_seconds": 900})
+    bump_configuration(camera[0])
+    assert pending(camera)["heartbeat_seconds"]
+    call("get", camera)
+    assert not pending(camera)["heartbeat_seconds"]
+    assert status_of(camera).fetched_version == 3
+    assert "has not fetched" not in page.get(address).text
+
+
+@pytest.mark.parametrize(("says", "minutes"), [(300, 10), (900, 30), ("x", 10), (10**9, 10)])
+def test_it_has_two_of_its_looks_to_fetch_a_change(camera, says, minutes):
+    call("put", camera, {"heartbeat_seconds": 300, "poll_seconds": says})
+    configure_device(device=camera[0], acting_user=None, heartbeat_seconds=60)
+    for passed, waits in ((minutes - 0.1, True), (minutes + 0.1, False)):
+        at(camera, "heartbeat_seconds", timezone.now() - timedelta(minutes=passed))
+        assert pending(camera)["heartbeat_seconds"] is waits
+
+
+def test_what_it_fetched_is_written_once(camera):
+    etag = call("get", camera)["ETag"]
+    assert status_of(camera).fetched_version == 1
+    headers = {"Authorization": f"Bearer {camera[1]}", "If-None-Match": etag}
+    url = f"/v1/devices/{camera[0].pk}/config"
+    asked = statements_of(lambda: Client().get(url, headers=headers))
+    assert not [sql for sql in asked if "fetched_version" in sql]
 
 
 def test_one_that_says_nothing_differs_in_nothing(camera):

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from django.test import Client
 from django.utils import timezone
+from django.utils.formats import date_format
 
 from devices.models import DeviceKey
 from devices.services.keys import KeyRevoked, authenticate_device, issue_key
@@ -92,7 +93,7 @@ def test_a_key_is_made_with_a_last_day(org, owner, camera):
     assert answer.status_code == 200
     local = key.expires_at.astimezone(ZoneInfo("Europe/Vienna"))
     assert (local.date(), local.hour, local.minute) == (day + timedelta(days=1), 0, 0)
-    assert f"until {local:%-d %b %Y}" in owner.get(f"/cameras/{device.pk}/settings").text
+    assert f"Until {local:%-d %b %Y}" in owner.get(f"/cameras/{device.pk}/settings").text
 
 
 def test_a_last_day_that_is_over_is_refused(owner, camera):
@@ -113,8 +114,8 @@ def test_a_key_is_replaced_on_a_page_that_tells_how_far_it_is(owner, camera):
     answer = owner.post(url, {"days": "10"})
     assert (answer.status_code, answer["Location"]) == (302, f"/cameras/{device.pk}/settings")
     page = owner.get(f"/cameras/{device.pk}/settings").text
-    assert "not fetched yet" in page
-    assert "until" in page
+    assert "Not fetched yet" in page
+    assert "Until" in page
     new = device.keys.get(replaces=old)
     assert f"/keys/{new.pk}/rotate" not in page
     assert f"/keys/{old.pk}/rotate" not in page  # one waits for it
@@ -140,15 +141,17 @@ def test_what_cannot_be_replaced_is_said_on_the_page(owner, camera):
     assert device.keys.count() == 2
 
 
-def test_revoking_the_waiting_key_says_when_the_old_one_ends_all_the_same(owner, camera):
+def test_revoking_the_waiting_key_says_that_the_old_one_ends_as_before(owner, camera):
     device, _ = camera
     old = device.keys.get()
+    device.keys.update(expires_at=timezone.now() + timedelta(days=90))
     owner.post(f"/cameras/{device.pk}/keys/{old.pk}/rotate", {"days": "10"})
     new, old = device.keys.get(replaces=old), device.keys.get(pk=old.pk)
     url = f"/cameras/{device.pk}/keys/{new.pk}/revoke"
     assert "It was to replace" in owner.get(url).text
     page = owner.post(url, follow=True).text
-    assert f"The key {new} is revoked. The key {old} ends on" in page
+    before = date_format(timezone.now() + timedelta(days=90), "j F Y")
+    assert f"The key {new} is revoked. The key {old} ends on {before}" in page
     assert f"/keys/{old.pk}/rotate" in page
 
 

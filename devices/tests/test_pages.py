@@ -181,4 +181,4 @@ def test_the_page_of_a_camera_shows_what_its_keys_were_used_for(owner, org):
             bytes=2048 * pictures,
         )
     words = " ".join(re.sub(r"<[^>]+>", " ", owner.get(f"/cameras/{device.pk}/settings").text).split())
-    assert "3 (6.0 KB) 12 of 500 requests 43 (86.0 KB)" in words
+    assert "Pictures today: 3 (6.0 KB) · In 30 days: 43 (86.0 KB) · Requests today: 12 of 500" in words

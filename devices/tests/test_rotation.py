@@ -9,6 +9,8 @@ from django.utils import timezone
 
 from devices.models import DeviceKey
 from devices.services.keys import (
+    DeviceRetired,
+    DeviceSuspended,
     KeyEndsInThePast,
     KeyExpired,
     KeyRevoked,
@@ -16,11 +18,12 @@ from devices.services.keys import (
     issue_key,
     revoke_key,
 )
+from devices.services.listening import Listener, collect_news
 from devices.services.reminders import remind_of_expiring_keys
 from devices.services.rotation import KeyNotActive, RotationWaits, forget_undeliverable, rotate_key
 from orgs import scope
 from orgs.models import AuditEntry
-from tests.builders import make_device, make_org, owner_of
+from tests.builders import logged_in, make_device, make_org, owner_of
 from tests.queries import statements_of
 from tests.threads import at_once
 
@@ -185,6 +188,85 @@ def test_while_one_waits_no_other_is_made(camera):
     assert new.sealed == ""
     assert "key" not in fetch(*camera).json()
     assert rotate(camera, key=old).replaces == old
+
+
+def ends_of(key: DeviceKey):
+    key.refresh_from_db()
+    return key.expires_at
+
+
+@pytest.mark.parametrize("days", [None, 400, 5])
+def test_revoking_the_key_that_waits_gives_the_old_one_its_former_end_back(camera, days):
+    end = timezone.now() + timedelta(days=days) if days else None
+    old, _ = issue_key(device=camera[0], acting_user=None, expires_at=end)
+    new = rotate(camera, key=old, days=20)
+    assert ends_of(old) == end if days == 5 else ends_of(old) < timezone.now() + timedelta(days=21)
+    DeviceKey.unscoped.filter(pk=old.pk).update(reminded_of=14)
+    revoke_key(key=new, acting_user=owner_of(camera[0].org))
+    assert (ends_of(old), old.reminded_of, old.ends_for_successor) == (end, None, False)
+    entry = AuditEntry.unscoped.get(action="key.revoked")
+    assert entry.after["spared"] == str(old)
+    # Nor does the next rotation forget it.
+    revoke_key(key=rotate(camera, key=old), acting_user=None)
+    assert ends_of(old) == end
+
+
+def test_a_key_that_ended_for_its_successor_stays_dead_and_one_that_still_waits_keeps_its_end(camera):
+    old = camera[0].keys.get()
+    new = rotate(camera)
+    DeviceKey.unscoped.filter(pk=old.pk).update(expires_at=timezone.now())
+    revoke_key(key=new, acting_user=None)
+    assert old.state == "active"  # as it was read
+    assert ends_of(old) is not None
+    assert old.state == "expired"
+
+    second, _ = issue_key(device=camera[0], acting_user=None)
+    void = rotate(camera, key=second, days=3, expires_at=timezone.now() + timedelta(days=1))
+    DeviceKey.unscoped.filter(pk=void.pk).update(expires_at=timezone.now())  # never used
+    waiting = rotate(camera, key=second, days=9)
+    revoke_key(key=void, acting_user=None)
+    assert timezone.now() + timedelta(days=8) < ends_of(second) < timezone.now() + timedelta(days=10)
+    revoke_key(key=waiting, acting_user=None)
+    assert ends_of(second) is None
+
+
+def test_the_page_says_how_the_old_key_goes_on(camera):
+    client = logged_in(owner_of(camera[0].org))
+    page = f"/cameras/{camera[0].pk}/keys/{rotate(camera).pk}/revoke"
+    assert "then goes on without an end, as before" in client.get(page).text
+    assert "goes on without an end." in client.post(page, follow=True).text
+
+
+# --- whether a key may be used
+
+
+@pytest.mark.parametrize("why", ["revoked", "expired", "suspended", "retired", ""])
+def test_a_request_and_a_stream_that_is_held_ask_the_same_rule(camera, why):
+    device, text = camera
+    key = device.keys.get()
+    listener = Listener(key.pk, device.pk, ())
+    now = timezone.now()
+    rows = {
+        "revoked": {"revoked_at": now},
+        "expired": {"expires_at": now},
+        "suspended": {"device": {"suspended_at": now}},
+        "retired": {"device": {"retired_at": now}},
+        "": {},
+    }[why]
+    type(device).unscoped.filter(pk=device.pk).update(**rows.pop("device", {}) or {"name": "Gate"})
+    DeviceKey.unscoped.filter(pk=key.pk).update(**rows or {"reminded_of": None})
+    refused = {
+        "revoked": KeyRevoked,
+        "expired": KeyExpired,
+        "suspended": DeviceSuspended,
+        "retired": DeviceRetired,
+    }
+    assert (device.pk in collect_news(listeners=[listener])) is not bool(why)
+    if why:
+        with pytest.raises(refused[why]):
+            authenticate_device(text=text, ip=None)
+    else:
+        assert authenticate_device(text=text, ip=None) == key
 
 
 @pytest.mark.django_db(transaction=True)

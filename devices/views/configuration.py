@@ -8,11 +8,13 @@ from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods
 
+from devices.clocks import lost_zone, zone_of
 from devices.differences import seconds_in_words
 from devices.forms.configuration import ConfigurationForm
 from devices.models import Device
-from devices.services.configuration import differences_of, is_in_sync, settings_of, zone_of
-from devices.services.configuring import configure_device
+from devices.services.camera_settings import configure_device
+from devices.services.desired_configuration import settings_of
+from devices.services.reported_configuration import differences_of, is_in_sync
 from devices.views.lookups import device_or_404
 from orgs.access import MemberRequest, requires
 from orgs.models import Role
@@ -41,10 +43,12 @@ def configuration_context(device: Device) -> dict[str, Any]:
     differences = differences_of(device, device.status)
     return {
         "zone": zone_of(device),
+        "lost_zone": lost_zone(device),
         "heartbeat": seconds_in_words(settings["heartbeat_seconds"]),
         "poll": seconds_in_words(settings["poll_seconds"]),
         "picture": settings["picture"],
-        "differences": differences,
+        "differences": [one for one in differences if not one.pending],
+        "pending": [one for one in differences if one.pending],
         "in_sync": is_in_sync(device.status, differences),
     }
 

@@ -41,10 +41,10 @@ def end_key(request: MemberRequest, pk: uuid.UUID, key_pk: uuid.UUID) -> HttpRes
     key = get_object_or_404(device.keys, pk=key_pk)
     unused = unused_successors(key)
     if request.method == "POST":
-        stays = _what_stays(key)
+        spared = key.replaces if key.is_waiting else None
         revoke_key(key=key, acting_user=request.user)
         with_it = f", and {', '.join(map(str, unused))} with it" if unused else ""
-        messages.success(request, f"The key {key} is revoked{with_it}.{stays}")
+        messages.success(request, f"The key {key} is revoked{with_it}.{_how_it_goes_on(spared)}")
         return redirect("camera-settings", pk)
     return render(request, "devices/revoke_key.html", {"device": device, "key": key, "unused": unused})
 
@@ -64,13 +64,17 @@ def replace_key(request: MemberRequest, pk: uuid.UUID, key_pk: uuid.UUID) -> Htt
     return render(request, "devices/rotate_key.html", context, status=form.status)
 
 
-def _what_stays(key: DeviceKey) -> str:
-    """Of a key that waits: what is now with the one it was to replace, whose end was set when that began."""
-    old = key.replaces if key.is_waiting else None
-    if old is None or old.state != "active" or old.expires_at is None:
+def _how_it_goes_on(spared: DeviceKey | None) -> str:
+    """How the key goes on whose successor was revoked."""
+    if spared is None:
         return ""
-    ends_at = date_format(timezone.localtime(old.expires_at), "j F Y, H:i")
-    return f" The key {old} ends on {ends_at} all the same."
+    spared.refresh_from_db()
+    if spared.state != "active":
+        return ""
+    if spared.expires_at is None:
+        return f" The key {spared} goes on without an end."
+    ends_at = date_format(timezone.localtime(spared.expires_at), "j F Y, H:i")
+    return f" The key {spared} ends on {ends_at}, as before."
 
 
 def key_page(request: MemberRequest, device: Device, key: str) -> HttpResponse:

@@ -8,11 +8,11 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from devices.clocks import lost_zone, zone_of
 from devices.forms.schedules import ScheduleForm
 from devices.models import Device, Schedule
 from devices.planning import words_of
 from devices.rules_in_words import in_words
-from devices.services.configuration import zone_of
 from devices.services.schedules import MOST, add_schedule, change_schedule, newest_rule, next_runs, remove_schedule
 from devices.services.sightings import listens
 from devices.views.lookups import device_or_404
@@ -24,13 +24,17 @@ from orgs.models import Role
 @requires(Role.VIEWER)
 def schedules(request: MemberRequest, pk: uuid.UUID) -> HttpResponse:
     device = device_or_404(request, pk)
+    zone = zone_of(device)
     kept = device.schedules.kept().order_by("pk").prefetch_related("rules")
     rules = [(schedule, newest_rule(schedule)) for schedule in kept]
     context = {
         "device": device,
-        "rows": [(schedule, words_of(rule), next_runs(rule)) for schedule, rule in rules],
+        "rows": [
+            (schedule, words_of(rule, fallback=zone), next_runs(rule, fallback=zone)) for schedule, rule in rules
+        ],
         "is_full": len(rules) >= MOST,
-        "zone": zone_of(device),
+        "zone": zone,
+        "lost_zone": lost_zone(device),
         "listens": listens(device.status, timezone.now()),
     }
     return render(request, "devices/schedules.html", context)
@@ -92,7 +96,7 @@ def remove_from_schedules(request: MemberRequest, pk: uuid.UUID, schedule_pk: uu
         remove_schedule(schedule=schedule, acting_user=request.user)
         messages.success(request, f"{schedule.label} is removed.")
         return redirect("camera-schedules", pk)
-    words = words_of(newest_rule(schedule))
+    words = words_of(newest_rule(schedule), fallback=zone_of(device))
     return render(
         request, "devices/schedule_remove.html", {"device": device, "schedule": schedule, "words": words}
     )
@@ -110,7 +114,8 @@ def _is_preview(request: MemberRequest) -> bool:
 def _form_page(
     request: MemberRequest, device: Device, form: ScheduleForm, schedule: Schedule | None = None
 ) -> HttpResponse:
-    context = {"device": device, "form": form, "schedule": schedule, "zone": zone_of(device), **_previewed(form)}
+    zone = {"zone": zone_of(device), "lost_zone": lost_zone(device)}
+    context = {"device": device, "form": form, "schedule": schedule, **zone, **_previewed(form)}
     return render(request, "devices/schedule_form.html", context, status=form.status)
 
 

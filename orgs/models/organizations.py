@@ -1,6 +1,6 @@
 import uuid
 from datetime import datetime
-from zoneinfo import available_timezones
+from zoneinfo import ZoneInfo, available_timezones
 
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from orgs.models.users import User
 from orgs.tenancy import Row, TenantModel
+from orgs.zones import first_known
 
 # A hundred years: more is for ever, which is said by leaving it empty.
 LONGEST_RETENTION_DAYS = 36_500
@@ -37,6 +38,11 @@ class Organization(Row):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def clock(self) -> ZoneInfo:
+        """Its time zone; UTC when this computer does not know that any more."""
+        return first_known(self.time_zone)
 
 
 class Role(models.TextChoices):

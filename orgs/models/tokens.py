@@ -46,9 +46,18 @@ class AccessKey(Row, TenantModel):
         return self.expires_at is not None and self.expires_at <= moment
 
 
+def is_active_at(moment: datetime) -> models.Q:
+    """What :attr:`AccessKey.state` calls active, as the database is asked for it."""
+    return models.Q(models.Q(expires_at=None) | models.Q(expires_at__gt=moment), revoked_at=None)
+
+
 class AccessKeyQuerySet(models.QuerySet[Any]):
     def newest_first(self) -> "AccessKeyQuerySet":
         return self.order_by("-pk")
+
+    def active_at(self, moment: datetime) -> "AccessKeyQuerySet":
+        """Those whose ``state`` is active then."""
+        return self.filter(is_active_at(moment))
 
     def with_usage(self) -> "AccessKeyQuerySet":
         """With ``requests_today`` and ``requests_lately`` (in 30 days), and so with pictures and bytes."""

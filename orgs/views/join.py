@@ -71,7 +71,7 @@ def _refusal(request: HttpRequest, invitation: Invitation | None, refusal: Domai
 def _page(request: HttpRequest, template: str, context: dict[str, Any], status: int = 200) -> HttpResponse:
     """In the organization's time zone. Who leaves by a link must not carry the token to another site."""
     invitation = context["invitation"]
-    with timezone.override(invitation.org.time_zone if invitation else None):
+    with timezone.override(invitation.org.clock if invitation else None):
         response = render(request, template, context, status=status)
     response["Referrer-Policy"] = "same-origin"
     return response

@@ -60,7 +60,7 @@ function show(root, text) {
   const added = mergeKeepingFocus(root, fresh);
   if (!("uncounted" in fresh.dataset)) announce(added);
   if (!live) delete root.dataset.live;
-  if (words) news.textContent = words;
+  if (words && words !== news.textContent) news.textContent = words;
 }
 
 function keepUpToDate(root) {

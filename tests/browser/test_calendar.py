@@ -10,6 +10,7 @@ from captures.calendar.settling import settle_calendar
 from captures.calendar.tests.builders import make_row, make_rule
 from devices.models import Device, DeviceStatus
 from devices.services.conditions import note_usability
+from tests.browser.test_control import SIDEWAYS
 from tests.builders import make_device, make_org, owner_of
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -70,4 +71,5 @@ def test_nothing_is_wider_than_the_screen(make_page, device, width, scheme, tmp_
     ):
         page.goto(f"/cameras{rest}")
         assert page.evaluate("document.documentElement.scrollWidth") <= width
+        assert page.evaluate(SIDEWAYS) == []
         page.screenshot(path=tmp_path / f"{number}.png", full_page=True)

@@ -16,9 +16,8 @@ from django.utils import timezone
 
 from captures.evaluation.teaching import change_definition, learn_again
 from devices.models import Device, Schedule, Unit
-from devices.services.changes import change_device
+from devices.services.camera_settings import change_device, configure_device
 from devices.services.claims import claim_camera, claim_unit, hand_out_key, replace_hardware
-from devices.services.configuring import configure_device
 from devices.services.devices import add_device, register_device, rename_device
 from devices.services.installations import end_installation, revoke_keys
 from devices.services.keys import finish_rotation, issue_key, revoke_key
@@ -136,7 +135,7 @@ def _(world: World) -> Call:
     return partial(register_device, org=world.org, name="New", acting_user=world.owner)
 
 
-@audited("devices.services.changes.change_device", "camera.renamed device", "camera.configured device")
+@audited("devices.services.camera_settings.change_device", "camera.renamed device", "camera.configured device")
 def _(world: World) -> Call:
     return partial(
         change_device, device=world.device, name="Renamed", time_zone="Asia/Tokyo", acting_user=world.owner
@@ -250,7 +249,7 @@ def _(world: World) -> Call:
     return partial(finish_rotation, rotate_key(device=world.device, acting_user=world.owner))
 
 
-@audited("devices.services.configuring.configure_device", "camera.configured device")
+@audited("devices.services.camera_settings.configure_device", "camera.configured device")
 def _(world: World) -> Call:
     return partial(configure_device, device=world.device, acting_user=world.owner, poll_seconds=60)
 

@@ -217,7 +217,7 @@ def test_a_configuration_alone_is_told_soon_without_the_periodic_look(tmp_path):
     with Server(tmp_path / "var", workers=1) as server, server.shell() as shell:
         camera = server.add_camera(server.add_organization(), "Gate")
         server.start()
-        shell(PREAMBLE + "from devices.services.configuration import bump_configuration")
+        shell(PREAMBLE + "from devices.services.configuration_version import bump_configuration")
         with Listener(server.port, camera, "?config=1") as listener:
             assert [listener.next(), listener.next()] == [
                 {"event": "connected"},

@@ -12,7 +12,16 @@ from captures.calendar.models import CalendarDay, Rejection
 from captures.direct.models import PendingUpload
 from captures.evaluation.models import Definition, Evaluation, Label
 from captures.models import Capture
-from devices.models import Command, Device, DeviceKey, DeviceStatus, Installation, Schedule, ScheduleRule
+from devices.models import (
+    Command,
+    Device,
+    DeviceKey,
+    DeviceStatus,
+    Installation,
+    Schedule,
+    ScheduleRule,
+    ServiceBreak,
+)
 from devices.services.commands import queue_command
 from devices.services.installations import install
 from devices.services.schedules import add_schedule
@@ -33,8 +42,10 @@ MAY_LOOK_ACROSS = {
     "orgs/services/plans.py": "counts evaluations for the organization it was given",
     "orgs/services/tokens.py": "finds whose token it is, which tells the organization; revokes one it was given",
     "devices/plans.py": "counts cameras, and what was told, of several organizations, for the job that warns",
-    "devices/services/configuration.py": "reads and writes the configuration of a camera it was given",
-    "devices/services/configuring.py": "writes the configuration of a camera it was given",
+    "devices/services/camera_settings.py": "writes the settings of a camera it was given",
+    "devices/services/configuration_version.py": "counts a change of a camera it was given",
+    "devices/services/desired_configuration.py": "reads the schedules of a camera it was given",
+    "devices/services/reported_configuration.py": "writes what a camera it was given says",
     "devices/services/heartbeats.py": "writes the status of a camera it was given",
     "devices/services/reminders.py": "finds the keys of all organizations that are about to end",
     "devices/services/rotation.py": "replaces keys of a camera it was given; forgets texts for all organizations",
@@ -70,6 +81,7 @@ MAY_SEE_ALL = {
     "orgs/access.py": "whose member somebody is tells the organization",
     "orgs/metering.py": "a job counts for all organizations",
     "orgs/operators.py": "the admin",
+    "orgs/policies.py": "a migration changes rows of all organizations",
     "orgs/scope.py": "where it is made",
     "orgs/services/accounts.py": "an account is no organization's; its changes are told to each",
     "orgs/services/invitations.py": "a link's token tells the organization",
@@ -168,6 +180,7 @@ CROSSINGS = [
     (ScheduleRule, "schedule_id"),
     (Command, "device_id"),
     (Command, "schedule_id"),
+    (ServiceBreak, "device_id"),
     (CalendarDay, "device_id"),
     (Rejection, "device_id"),
     (PendingUpload, "device_id"),
@@ -181,6 +194,7 @@ def make_field_rows(device: Device) -> None:
     install(unit=label.unit, device=device, acting_user=None)
     schedule = add_schedule(device=device, label="Hourly", interval_seconds=3600, acting_user=None)
     queue_command(device=device, trigger_type="schedule", schedule=schedule, due_at=now)
+    ServiceBreak.unscoped.create(org=device.org, device=device, began_at=now, ended_at=now)
     CalendarDay.unscoped.create(org=device.org, device=device, day=now.date(), settled_at=now)
     Rejection.unscoped.create(org=device.org, device=device, code="x", captured_at=now, first_at=now, last_at=now)
     PendingUpload.unscoped.create(org=device.org, device=device, captured_at=now, byte_size=1)

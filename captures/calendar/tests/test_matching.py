@@ -10,8 +10,9 @@ import pytest
 from captures.calendar.days import bounds_of
 from captures.calendar.delivery import last_runs, standing_of
 from captures.calendar.matching import Sight, match_runs
-from captures.calendar.runs import planned_runs
-from devices.models import Device, Schedule, ScheduleRule
+from captures.calendar.models import Rejection
+from captures.calendar.runs import History, latest_runs, planned_runs
+from devices.models import Device, Schedule, ScheduleRule, ServiceBreak
 from devices.planning import delay_of, moments_of
 from orgs.ids import uuid7
 from orgs.models import Organization
@@ -35,18 +36,24 @@ def rule(
     return ScheduleRule(schedule=schedule, **{"time_zone": "UTC", "valid_from": at(-1e4), **fields})
 
 
+def out(since: float, until: float) -> ServiceBreak:
+    return ServiceBreak(began_at=at(since), ended_at=at(until))
+
+
 def sight(minutes: float, trigger_id: str = "", label: str = "") -> Sight:
     return Sight(uuid7(), at(minutes), trigger_id, label)
 
 
 def nominal(device: Device, rules: list[ScheduleRule], minutes: float = 60) -> list[float]:
-    runs = planned_runs(device, rules, since=EIGHT, until=at(minutes))
+    runs = planned_runs(device, History(rules), since=EIGHT, until=at(minutes))
     return [(run.nominal - EIGHT).total_seconds() / 60 for run in runs]
 
 
 def answers(sights: list[Sight], *, now: datetime = LATER, minutes: float = 30, **fields: object) -> list[str]:
     device = camera()
-    runs = planned_runs(device, [rule(device, interval_seconds=600, **fields)], since=EIGHT, until=at(minutes))
+    runs = planned_runs(
+        device, History([rule(device, interval_seconds=600, **fields)]), since=EIGHT, until=at(minutes)
+    )
     return [str(match.answer) for match in match_runs(runs, sights, now=now).matches]
 
 
@@ -74,10 +81,40 @@ def test_what_was_removed_switched_off_or_out_of_service_plans_no_more():
         assert nominal(device, [rule(device, interval_seconds=600)]) == [0, 10]
 
 
+def test_what_is_due_in_a_time_out_of_service_that_is_over_is_not_planned():
+    device = camera()
+    breaks = [out(15, 25), out(40, 41), out(20, 32)]
+    history = History([rule(device, interval_seconds=600)], breaks)
+    runs = planned_runs(device, history, since=EIGHT, until=at(60))
+    assert [(run.nominal - EIGHT).total_seconds() / 60 for run in runs] == [0, 10, 50]
+    device.suspended_at = at(50)
+    assert [run.nominal for run in planned_runs(device, history, since=EIGHT, until=at(60))] == [at(0), at(10)]
+
+
+def test_a_run_that_is_put_off_counts_by_when_it_is_due():
+    device = camera()
+    put_off = rule(device, cron="0 8 * * *", jitter_seconds=3600)
+    delay = delay_of(put_off, device_id=device.pk) / timedelta(minutes=1)
+    window = {"since": EIGHT, "until": at(1)}
+    for breaks, planned in (
+        ([out(delay - 0.1, delay + 0.1)], 0),
+        ([out(-9, delay)], 1),
+        ([out(delay + 0.1, 999)], 1),
+    ):
+        assert len(planned_runs(device, History([put_off], breaks), **window)) == planned
+
+
+def test_the_latest_runs_pass_over_a_long_time_out_of_service():
+    device = camera()
+    history = History([rule(device, interval_seconds=60, valid_from=at(-600_000))], [out(-500_000, -2.5)])
+    runs = latest_runs(device, history, since=at(-570_000), until=at(0), most=5)
+    assert [run.due for run in runs] == [at(minutes) for minutes in (-500_003, -500_002, -500_001, -2, -1)]
+
+
 def test_a_run_is_due_when_its_jitter_is_over_and_keeps_its_name():
     device = camera()
     put_off = rule(device, interval_seconds=600, jitter_seconds=300)
-    [run] = planned_runs(device, [put_off], since=EIGHT, until=at(10))
+    [run] = planned_runs(device, History([put_off]), since=EIGHT, until=at(10))
     assert run.due == EIGHT + delay_of(put_off, device_id=device.pk)
     assert run.trigger_id == f"schedule-{put_off.schedule_id}-{int(EIGHT.timestamp())}"
 
@@ -118,7 +155,7 @@ def test_no_run_is_missed_before_its_time_is_up():
 
 def test_a_picture_that_names_its_run_answers_that_one_whenever_it_was_taken():
     device = camera()
-    runs = planned_runs(device, [rule(device, interval_seconds=600)], since=EIGHT, until=at(30))
+    runs = planned_runs(device, History([rule(device, interval_seconds=600)]), since=EIGHT, until=at(30))
     named = [sight(25, runs[0].trigger_id), sight(10, runs[1].trigger_id), sight(20)]
     matches = match_runs(runs, named, now=LATER).matches
     assert [(match.answer, match.sight) for match in matches] == [
@@ -138,9 +175,34 @@ def test_what_was_taken_for_something_else_answers_nothing():
 def test_lateness_ends_after_an_hour():
     device = camera()
     daily = rule(device, cron="0 8 * * *")
-    runs = planned_runs(device, [daily], since=EIGHT, until=at(1))
+    runs = planned_runs(device, History([daily]), since=EIGHT, until=at(1))
     for minutes, answer in ((59, "late"), (61, "missing")):
         assert [match.answer for match in match_runs(runs, [sight(minutes)], now=LATER).matches] == [answer]
+
+
+# --- refused
+
+
+def refused(minutes: float, record_id: str = "") -> Rejection:
+    return Rejection(record_id=record_id, captured_at=at(minutes), code="broken_picture")
+
+
+def test_a_run_whose_picture_was_refused_is_rejected_once():
+    device = camera()
+    rules = [rule(device, interval_seconds=600), rule(device, interval_seconds=600)]
+    runs = planned_runs(device, History(rules), since=EIGHT, until=at(20))
+    rows = [refused(0.1), refused(10.1, runs[3].trigger_id), refused(3, "schedule-of-another-1")]
+    matching = match_runs(runs, [], now=LATER, rejections=rows)
+    assert sorted(str(match.answer) for match in matching.matches) == ["missing"] * 2 + ["rejected"] * 2
+    assert (matching.matches[3].rejection, matching.rejections) == (rows[1], [rows[2]])
+
+
+def test_a_good_picture_comes_before_a_refused_one_and_a_refused_one_is_told_at_once():
+    device = camera()
+    runs = planned_runs(device, History([rule(device, interval_seconds=600)]), since=EIGHT, until=at(10))
+    for sights, answer, left in (([sight(1)], "received", 1), ([], "rejected", 0)):
+        matching = match_runs(runs, sights, now=at(1), rejections=[refused(0)])
+        assert (str(matching.matches[0].answer), len(matching.rejections)) == (answer, left)
 
 
 # --- days
@@ -160,7 +222,7 @@ def test_days_are_those_of_the_cameras_clock():
 
 def standing(sights: list[Sight], *, now: datetime, **fields: object) -> tuple[str, datetime | None]:
     device = camera()
-    runs = last_runs(device, [rule(device, **(fields or {"interval_seconds": 600}))], now=now)
+    runs = last_runs(device, History([rule(device, **(fields or {"interval_seconds": 600}))]), now=now)
     found = standing_of(runs, sights, now=now)
     return str(found.delivery), found.since
 
@@ -212,7 +274,7 @@ def test_the_history_of_rules_costs_nothing(histories, monkeypatch):
         )
         for fields, since, until in histories
     ]
-    everything = planned_runs(device, rules, since=now - timedelta(days=400), until=now)
+    everything = planned_runs(device, History(rules), since=now - timedelta(days=400), until=now)
     computed = itertools.count()
 
     def counted(*args, **options):
@@ -221,7 +283,7 @@ def test_the_history_of_rules_costs_nothing(histories, monkeypatch):
             yield moment
 
     monkeypatch.setattr("captures.calendar.runs.moments_of", counted)
-    runs = last_runs(device, rules, now=now)
+    runs = last_runs(device, History(rules), now=now)
     assert next(computed) < 400 * len([until for *_, until in histories if until is None]) + 100
     assert runs == everything[-len(runs) :]
     assert len(runs) >= 2

@@ -7,10 +7,11 @@ from datetime import timedelta
 import pytest
 from django.test import Client
 from django.utils import timezone
+from django.utils.formats import date_format
 
 from captures.calendar.models import CalendarDay, Rejection
 from captures.calendar.tests.builders import make_row, make_rule
-from devices.models import Device
+from devices.models import Device, ServiceBreak
 from orgs.models import Membership, Role
 from tests.builders import logged_in, make_device, make_member, make_org, make_token, membership_of, owner_of
 from tests.queries import statements_of
@@ -48,7 +49,8 @@ def device(yesterday) -> Device:
             day=(yesterday - timedelta(days=back)).date(),
             expected=3,
             received=received,
-            missing=3 - received,
+            rejected=int(received == 1),
+            missing=int(received == 1),
             settled_at=timezone.now(),
         )
     return device
@@ -72,7 +74,8 @@ def test_a_month_shows_each_day_in_words(device, yesterday):
     text = shown.content.decode()
     assert shown.status_code == 200
     assert "1 of 3" in text
-    assert "2 missing" in text
+    assert "1 missing" in text
+    assert "1 rejected" in text
     assert f"/cameras/{device.pk}/calendar/{yesterday:%Y-%m-%d}" in text
 
 
@@ -102,14 +105,33 @@ def test_programs_read_the_same(device, yesterday):
     assert [(day["day"], day["expected"], day["received"], day["missing"]) for day in answer["days"]] == [
         (str(first), 3, 3, 0),
         (str(first + timedelta(days=1)), 3, 3, 0),
-        (str(last), 3, 1, 2),
+        (str(last), 3, 1, 1),
     ]
     day = ask(device, f"/{last}").json()
     assert [line["state"] for line in day["planned"]] == ["received", "rejected", "missing"]
     assert day["planned"][0]["capture_id"] == str(device.captures.order_by("captured_at").first().pk)
     assert day["planned"][1]["rejection"]["code"] == "broken_picture"
-    assert (day["counts"]["expected"], day["counts"]["unplanned"], day["counts"]["rejected"]) == (3, 1, 1)
+    sums = ("expected", "received", "missing", "rejected", "unplanned", "unplanned_rejected")
+    assert [day["counts"][name] for name in sums] == [3, 1, 1, 1, 1, 0]
+    assert (day["rejections"], day["out_of_service"]) == ([], [])
     assert len(day["unplanned"]) == 1
+
+
+def test_a_time_out_of_service_is_said_and_nothing_expected_in_it(device, yesterday):
+    ServiceBreak.unscoped.create(
+        org=device.org,
+        device=device,
+        began_at=yesterday + timedelta(hours=11),
+        ended_at=yesterday + timedelta(hours=20),
+    )
+    Device.unscoped.filter(pk=device.pk).update(suspended_at=yesterday + timedelta(hours=22))
+    text = page(device, f"/{yesterday:%Y-%m-%d}").content.decode()
+    assert f"Out of service from {date_format(yesterday, 'j M Y')}, 11:00 until" in text
+    assert f"Out of service from {date_format(yesterday, 'j M Y')}, 22:00 on" in text
+    day = ask(device, f"/{yesterday.date()}").json()
+    assert [line["state"] for line in day["planned"]] == ["received"]
+    assert (day["counts"]["expected"], day["counts"]["unplanned_rejected"]) == (1, 1)
+    assert [one["until"] is None for one in day["out_of_service"]] == [False, True]
 
 
 def test_today_is_counted_at_the_moment(device):
@@ -140,9 +162,9 @@ def test_the_download_holds_what_the_page_shows(device, yesterday):
     assert f"calendar-gate-{device.name.split()[-1]}-{first}" in answer["Content-Disposition"]
     rows = list(csv.reader(io.StringIO(b"".join(answer.streaming_content).decode())))
     assert rows == [
-        ["day", "expected", "received", "late", "missing", "rejected", "unplanned"],
-        [str(first), "3", "3", "0", "0", "0", "0"],
-        [str(yesterday.date()), "3", "1", "0", "2", "0", "0"],
+        ["day", "expected", "received", "late", "missing", "rejected", "unplanned", "unplanned_rejected"],
+        [str(first), "3", "3", "0", "0", "0", "0", "0"],
+        [str(yesterday.date()), "3", "1", "0", "1", "1", "0", "0"],
     ]
 
 

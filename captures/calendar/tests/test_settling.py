@@ -7,10 +7,13 @@ from django.conf import settings
 
 from captures.calendar import settling
 from captures.calendar.models import CalendarDay, Rejection
+from captures.calendar.reading import read_day
 from captures.calendar.settling import settle_calendar
 from captures.calendar.tests.builders import NOW, make_row, make_rule
-from devices.models import Device, DeviceStatus
-from tests.builders import make_device, make_org
+from devices.health import condition_of, with_condition
+from devices.models import Device, DeviceStatus, ServiceBreak
+from devices.services.lifecycle import reinstate_device, resume_device, retire_device, suspend_device
+from tests.builders import make_device, make_org, membership_of, owner_of
 from tests.queries import statements_of
 from tests.threads import at_once
 
@@ -53,8 +56,12 @@ def test_a_day_is_settled_with_all_its_pictures():
     Rejection.unscoped.create(
         org=device.org, device=device, captured_at=at(10), code="broken_picture", first_at=NOW, last_at=NOW
     )
+    Rejection.unscoped.create(
+        org=device.org, device=device, captured_at=at(7), code="broken_picture", first_at=NOW, last_at=NOW
+    )
     settle_calendar(now=NOW)
-    assert counts(device) == (4, 2, 1, 1, 1, 1)
+    assert counts(device) == (4, 2, 1, 0, 1, 1)
+    assert CalendarDay.unscoped.get(device=device, day=TODAY).unplanned_rejected == 1
     assert delivery(device) == ("on_time", at(11), NOW)
     assert DeviceStatus.unscoped.get(device=device).last_received_at == at(11, 30)
 
@@ -107,6 +114,53 @@ def test_late_then_missing_since_the_first_that_did_not_come():
         36: ("missing", at(12, 10)),
         47: ("missing", at(12, 10)),
     }
+
+
+def test_pictures_that_are_refused_are_told_by_the_light():
+    device = make_camera()
+    make_rule(device, interval_seconds=600)
+    make_row(device, at(11, 40))
+    for minute in (50, 60):
+        Rejection.unscoped.create(
+            org=device.org,
+            device=device,
+            captured_at=at(11) + minute * MINUTE,
+            code="broken_picture",
+            first_at=NOW,
+            last_at=NOW,
+        )
+    settle_calendar(now=NOW)
+    assert delivery(device)[:2] == ("rejected", at(11, 50))
+    condition = condition_of(with_condition(Device.unscoped.all()).get(pk=device.pk), NOW)
+    assert condition.delivering.sentence == "Its planned pictures come and are rejected, for 10 minutes."
+    assert (condition.delivering.state, condition.state) == ("bad", "bad")
+
+
+@pytest.mark.parametrize(("leave", "back"), [(suspend_device, resume_device), (retire_device, reinstate_device)])
+def test_a_time_out_of_service_that_is_over_leaves_no_missing_picture(leave, back):
+    device = make_camera()
+    make_rule(device, interval_seconds=3600, since=at(8))
+    leave(device=device, acting_user=None)
+    column = "suspended_at" if device.suspended_at else "retired_at"
+    Device.unscoped.filter(pk=device.pk).update(**{column: at(9, 30)})
+    settle_calendar(now=at(10, 30))
+    for _ in range(2):
+        back(device=device, acting_user=None)
+    row = ServiceBreak.unscoped.get()
+    assert (row.began_at, row.org_id, row.ended_at > NOW, device.state) == (
+        at(9, 30),
+        device.org_id,
+        True,
+        "active",
+    )
+    ServiceBreak.unscoped.update(ended_at=at(11, 30))
+    settle_calendar(now=at(12, 10))
+    assert counts(device) == (3, 0, 0, 3, 0, 0)  # eight, nine and twelve o'clock
+    settle_calendar(now=at(12, day=6))
+    assert counts(device) == (14, 0, 0, 14, 0, 0)
+    membership = membership_of(device.org, owner_of(device.org))
+    report = read_day(membership, device, TODAY, now=at(12, day=6))
+    assert (report.breaks, report.counts.expected) == ([(at(9, 30), at(11, 30))], 14)
 
 
 def test_without_a_schedule_pictures_are_counted_and_nothing_is_expected():
@@ -177,7 +231,7 @@ def test_many_cameras_take_as_many_statements_as_few():
     few = turn(NOW)
     add(20)
     many = turn(NOW + 7 * MINUTE)
-    assert len(many) == len(few) <= 12 + 3 * 8  # the last eight days, three statements each
+    assert len(many) == len(few) <= 14 + 3 * 8  # the last eight days, three statements each
 
 
 def test_a_batch_with_many_days_is_left_for_the_next_turn(monkeypatch):
@@ -207,26 +261,19 @@ def test_the_scheduler_calls_it_about_every_minute():
     assert 30 <= settings.SCHEDULE["captures.calendar.tasks.settle_calendar"] <= 60
 
 
-@pytest.mark.parametrize("gone", ["rule", "camera"])
-def test_a_time_zone_that_is_gone_stops_the_calendar_of_nobody_else(gone, caplog):
+def test_a_rule_that_is_none_any_more_stops_the_calendar_of_nobody_else():
     broken, sound = make_camera(), make_camera(make_org())
     for device in (broken, sound):
         make_rule(device, cron="0 8 * * *", since=at(7))
         make_row(device, at(8))
-    if gone == "rule":
-        broken.schedules.get().rules.update(time_zone="Mars/Base")
-    else:
-        Device.unscoped.filter(pk=broken.pk).update(time_zone="Mars/Base")
+    broken.schedules.get().rules.update(cron="61 8 * * *")
     settle_calendar(now=NOW)
     assert (counts(sound), delivery(sound)) == ((1, 1, 0, 0, 0, 0), ("on_time", at(8), NOW))
-    assert (counts(broken), delivery(broken)) == (None, ("unplanned", None, NOW))
+    assert (counts(broken), delivery(broken)) == ((0, 0, 0, 0, 0, 1), ("unplanned", None, NOW))
     assert DeviceStatus.unscoped.get(device=broken).last_received_at == at(8)
-    assert (
-        f"The calendar of the camera {broken.pk} stands still: There is no time zone 'Mars/Base'." in caplog.text
-    )
 
 
-def test_a_past_rule_whose_time_zone_is_gone_is_passed_over():
+def test_a_past_rule_whose_time_zone_is_gone_is_told_on_the_cameras_clock():
     device = make_camera()
     rule = make_rule(device, cron="0 8 * * *")
     schedule = rule.schedule
@@ -235,3 +282,4 @@ def test_a_past_rule_whose_time_zone_is_gone_is_passed_over():
     make_row(device, at(8))
     settle_calendar(now=NOW)
     assert (counts(device), delivery(device)[0]) == ((1, 1, 0, 0, 0, 0), "on_time")
+    assert counts(device, date(2026, 3, 3)) == (1, 0, 0, 1, 0, 0)

@@ -5,8 +5,11 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.db import transaction
 
+from devices.clocks import zone_of
 from devices.models import Device
-from devices.services.configuration import DEFAULTS, bump_configuration, settings_of, zone_of
+from devices.services.configuration_version import bump_configuration
+from devices.services.desired_configuration import DEFAULTS, settings_of
+from devices.services.devices import rename_device
 from devices.services.schedules import move_to_zone
 from orgs.audit import record
 from orgs.errors import Invalid
@@ -40,7 +43,7 @@ def configure_device(
     row = Device.unscoped.select_for_update(of=("self",), no_key=True).select_related("org").get(pk=device.pk)
     wanted = _wanted(row, heartbeat_seconds, poll_seconds, picture)
     zone = row.time_zone if time_zone is None else time_zone
-    _refuse_wrong(wanted, zone)
+    _refuse_wrong(wanted, zone if zone != row.time_zone else "")
     before = {"time_zone": row.time_zone, **_flat(settings_of(row))}
     was_in = zone_of(row)
     row.time_zone, row.configuration = zone, wanted
@@ -61,6 +64,20 @@ def configure_device(
             device=row,
         )
     device.refresh_from_db(fields=["time_zone", "configuration", "configuration_version", "configured_at"])
+
+
+@transaction.atomic
+def change_device(
+    *, device: Device, acting_user: User | None, name: str | None = None, time_zone: str | None = None
+) -> None:
+    """Rename the camera, move it to another time zone, or both or neither; None stays as it is.
+
+    Raises ``InvalidDevice`` or :class:`InvalidConfiguration`.
+    """
+    if name is not None:
+        rename_device(device=device, name=name, acting_user=acting_user)
+    if time_zone is not None:
+        configure_device(device=device, time_zone=time_zone, acting_user=acting_user)
 
 
 def _wanted(

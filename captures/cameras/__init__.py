@@ -1,0 +1,1 @@
+"""The cameras with what they saw and how they are."""
