@@ -9,7 +9,7 @@ class Migration(migrations.Migration):
     """
 
     dependencies = [
-        ('captures', '0007_rejected_runs'),
+        ("captures", "0007_rejected_runs"),
     ]
 
     operations = [

@@ -5,7 +5,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('captures', '0008_rejected_runs_of_past_days'),
+        ("captures", "0008_rejected_runs_of_past_days"),
     ]
 
     operations = [
