@@ -90,8 +90,8 @@ def wait_for_schema(
 
 
 def _lack_now() -> str:
-    close_old_connections()
     try:
         return lack_of(pending_migrations())
     except (DatabaseError, *DATABASE_DOWN) as error:
+        close_old_connections()  # a broken one would be asked again and again
         return f"the database does not answer ({type(error).__name__})"

@@ -71,7 +71,7 @@ def scratch_database(schema: str = SCHEMA) -> Iterator[BaseDatabaseWrapper]:
 
 @contextmanager
 def _empty_memory(live: Any) -> Iterator[BaseDatabaseWrapper]:
-    scratch = _another(live, NAME=":memory:")
+    scratch = another(live, NAME=":memory:")
     try:
         yield scratch
     finally:
@@ -83,7 +83,7 @@ def _empty_schema(live: Any, schema: str) -> Iterator[BaseDatabaseWrapper]:
     options = {name: value for name, value in live.settings_dict["OPTIONS"].items() if name != "pool"}
     given = options.get("options", "")
     options["options"] = f"{given} -c search_path={schema} -c synchronous_commit=off".strip()
-    scratch = _another(live, OPTIONS=options)
+    scratch = another(live, OPTIONS=options)
     try:
         # One at a time: so what a killed one left behind can be told from what another is at.
         with advisory_lock(scratch, REFERENCE + zlib.crc32(schema.encode())), scratch.cursor() as cursor:
@@ -108,7 +108,8 @@ def _drop(cursor: Any, schema: str) -> None:
     cursor.execute(f"DROP SCHEMA IF EXISTS {schema} CASCADE")
 
 
-def _another(live: Any, **settings: Any) -> BaseDatabaseWrapper:
+def another(live: Any, **settings: Any) -> BaseDatabaseWrapper:
+    """Return a connection like ``live``, not open yet, with other ``settings`` where they are given."""
     backend = load_backend(live.settings_dict["ENGINE"])
     wrapper: BaseDatabaseWrapper = backend.DatabaseWrapper({**live.settings_dict, **settings}, live.alias)
     return wrapper

@@ -15,7 +15,7 @@ logger = logging.getLogger(__name__)
 
 # Who waits for a table holds up all who come after, readers, too. So a change does not wait longer than this, but
 # steps aside and tries again.
-LOCK_SECONDS = 2
+LOCK_SECONDS = 2.0
 TRIES = 30
 PAUSE_SECONDS = 1.0
 
@@ -31,10 +31,14 @@ class Command(migrate.Command):
             explained = f"how many seconds {what} is waited for ({usual})"
             parser.add_argument(name, type=float, default=usual, metavar="SECONDS", help=explained)
 
+    def execute(self, *args: Any, **options: Any) -> str | None:
+        """The system's checks come before ``handle``, and ask the database, too."""
+        reach(connections[options["database"]], wait=options["wait"])
+        return super().execute(*args, **options)
+
     def handle(self, *args: Any, **options: Any) -> None:
         """Status 0: done; 1: configuration; 2: database or lock was not to be had; 3: a migration failed."""
         self._connection = connections[options["database"]]
-        reach(self._connection, wait=options["wait"])
         with (
             advisory_lock(self._connection, MIGRATION, wait=options["lock_wait"]),
             scope.across_organizations("migrations change the rows of all organizations"),
@@ -67,7 +71,7 @@ class Command(migrate.Command):
             self._wait_at_most(LOCK_SECONDS if migration.atomic else 0)
         super().migration_progress_callback(action, migration, fake)
 
-    def _wait_at_most(self, seconds: int) -> None:
+    def _wait_at_most(self, seconds: float) -> None:
         if self._connection.vendor == "postgresql":
             with self._connection.cursor() as cursor:
                 cursor.execute("SELECT set_config('lock_timeout', %s, false)", [f"{seconds}s"])
