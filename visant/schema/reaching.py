@@ -34,7 +34,7 @@ def reach(connection: Any, *, wait: float) -> None:
             return
         except DatabaseError as error:
             reason = " ".join(str(error).split())
-            if _NEVER.search(reason):
+            if is_refused(reason):
                 raise CommandError(
                     f"The database does not let us in: {reason}", returncode=CONFIGURATION
                 ) from error
@@ -45,6 +45,11 @@ def reach(connection: Any, *, wait: float) -> None:
                 logger.warning("Waiting up to %g s for the database: %s", wait, reason)
                 said = True
         time.sleep(POLL_SECONDS)
+
+
+def is_refused(reason: str) -> bool:
+    """Whether the database answered, and will never let us in as we are configured."""
+    return _NEVER.search(reason) is not None
 
 
 def _connect(connection: Any) -> None:
