@@ -11,7 +11,9 @@ from django.core.management import CommandError, call_command
 from tests.postgresql import in_database
 from visant.management.commands.init_db import VARIABLE
 
-pytestmark = pytest.mark.skipif("connection.vendor != 'postgresql'", reason="SQLite has no server to make one on")
+pytestmark = pytest.mark.skipif(
+    os.environ.get("VISANT_TEST_DATABASE") != "postgresql", reason="SQLite has no server to make one on"
+)
 
 
 @pytest.fixture
