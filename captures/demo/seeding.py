@@ -155,7 +155,7 @@ def _evaluation(capture: Capture) -> Evaluation:
         verdict=capture.verdict,
         score=capture.score,
         reason=capture.reason,
-        at=capture.evaluated_at,
+        at=capture.received_at,
     )
 
 

@@ -156,7 +156,7 @@ def _probe() -> Iterator[str]:
 
 
 def _one(connection: psycopg.Connection[Any], query: str, *values: object) -> Any:
-    return connection.execute(query, values).fetchone()  # type: ignore[arg-type] # all are written here
+    return connection.execute(query, values).fetchone()
 
 
 def _in_database(url: str, name: str) -> str:

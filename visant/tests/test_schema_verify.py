@@ -76,6 +76,9 @@ def test_all_drifts_at_once_are_a_table_and_status_1(reference, capsys):
     assert ["default", "captures_capture", "not_judged"] in [line[:3] for line in lines]
     assert ["column", "captures_capture", "extra", "–", "there"] in lines
     assert ["table", "leftover", "–", "there"] in lines
+    with pytest.raises(CommandError):
+        call_command("schema", "verify", "--sql")
+    assert 'DROP TABLE "leftover"' in capsys.readouterr().out
 
 
 @pytest.mark.django_db

@@ -24,7 +24,8 @@ class Command(BaseCommand):
         parts.add_parser(
             "plan", help="the pending migrations: their SQL, the locks they take, whether they go back"
         )
-        parts.add_parser("verify", help="compare the live schema with what models and migrations make")
+        verify = parts.add_parser("verify", help="compare the live schema with what models and migrations make")
+        verify.add_argument("--sql", action="store_true", help="print the SQL that would mend it, too")
         adopt = parts.add_parser(
             "adopt", help="record the migrations of a database whose tables are there already"
         )
@@ -55,8 +56,8 @@ class Command(BaseCommand):
                     self.stdout.write(f"      -- locks {lock}")
         self.stdout.write(f"{len(steps)} migrations to apply." if steps else "Nothing to apply.")
 
-    def _verify(self, **options: Any) -> None:
-        self._compare()
+    def _verify(self, *, sql: bool, **options: Any) -> None:
+        self._compare(show_sql=sql)
         self.stdout.write("The database is as the models and migrations make it.")
 
     def _adopt(self, *, dry_run: bool, undo: bool, yes: bool, **options: Any) -> None:
@@ -67,7 +68,7 @@ class Command(BaseCommand):
         if not missing:
             self.stdout.write("All migrations are recorded; there is nothing to adopt.")
             return
-        self._compare(for_adoption=True)
+        self._compare(show_sql=True, for_adoption=True)
         self._show("Every table is as the migrations make it. To be recorded", missing)
         if dry_run or not self._agreed(yes, "Record them?"):
             return
@@ -99,7 +100,7 @@ class Command(BaseCommand):
             call_command("migrate", *one.target, verbosity=options["verbosity"], stdout=self.stdout)
         self.stdout.write(f"Rolled back {', '.join(one.name for one in shown)}.")
 
-    def _compare(self, *, for_adoption: bool = False) -> None:
+    def _compare(self, *, show_sql: bool, for_adoption: bool = False) -> None:
         reference, live = read_reference(), read_catalog(connection)
         if for_adoption:
             reference, live = adopting.comparable(reference, live)
@@ -107,7 +108,7 @@ class Command(BaseCommand):
         if not found:
             return
         self.stdout.write(table_of(found))
-        if for_adoption:
+        if show_sql:
             self.stdout.write("\nThis SQL would mend it; read it before you run it:\n")
             self.stdout.write("\n".join(mend(found, reference, live)))
         places = "1 place" if len(found) == 1 else f"{len(found)} places"
