@@ -39,6 +39,7 @@ class S3Server:
         self._command = [sys.executable, "-m", "tests.s3_process", str(self.port), json.dumps(KEYS)]
         self._command += map(str, certificate or ())
         self._process: subprocess.Popen[str] | None = None
+        self._clients: dict[str, Any] = {}
 
     @property
     def environment(self) -> dict[str, str]:
@@ -94,7 +95,12 @@ class S3Server:
         self.client().create_bucket(Bucket=self.bucket)
 
     def client(self, account: str = "VISANT") -> Any:
-        """A client of the tests' own, to look what is there."""
+        """A client of the tests' own, to look what is there; made once, for that takes a moment."""
+        if account not in self._clients:
+            self._clients[account] = self._make_client(account)
+        return self._clients[account]
+
+    def _make_client(self, account: str) -> Any:
         return boto3.client(
             "s3",
             endpoint_url=self.url,

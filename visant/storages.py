@@ -70,7 +70,8 @@ def _options(s3: S3) -> dict[str, Any]:
         "region_name": s3.region,
         "access_key": s3.access_key or None,
         "secret_key": s3.secret_key or None,
-        "addressing_style": s3.addressing,
+        # Left to itself the client of AWS would sign for the old address without a region.
+        "addressing_style": "virtual" if s3.addressing == "auto" and not s3.endpoint else s3.addressing,
         "verify": s3.ca_file or None,
         "timeout": s3.timeout,
     }

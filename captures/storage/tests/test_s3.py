@@ -15,6 +15,7 @@ from captures.storage import StorageDown, thumbnail_key
 from captures.upkeep import sweep_files
 from tests.builders import logged_in, make_capture, make_device, make_jpeg, make_picture, owner_of
 from tests.problems import refused
+from tests.s3 import keep_in
 from tests.threads import at_once
 
 pytestmark = pytest.mark.django_db
@@ -144,8 +145,6 @@ def test_an_outage_right_after_the_bytes_costs_no_receipt(s3):
 
 
 def test_a_picture_cannot_be_shown_while_the_bucket_is_private_and_away(s3, settings, tmp_path):
-    from tests.s3 import keep_in
-
     keep_in(s3, settings, var=tmp_path, public_endpoint="off")
     capture = make_capture()
     owner = logged_in(owner_of(capture.org))
@@ -276,3 +275,33 @@ def test_a_page_names_the_bucket_and_asks_nothing_of_it(s3):
     page = logged_in(owner_of(capture.org)).get("/").text
     s3.start()
     assert f'src="{s3.url}/{s3.bucket}/{capture.thumbnail_key}?X-Amz-Algorithm=' in page
+
+
+def test_browsers_are_sent_to_the_address_by_which_they_reach_the_bucket(s3, settings, tmp_path):
+    outside = s3.url.replace("127.0.0.1", "localhost")
+    keep_in(s3, settings, var=tmp_path, public_endpoint=outside)
+    capture = make_capture()
+    url = location(logged_in(owner_of(capture.org)), f"/captures/{capture.pk}/image")
+    assert url.startswith(f"{outside}/{s3.bucket}/")
+    assert requests.get(url, timeout=5).status_code == 200
+    # The host is a part of what is signed.
+    assert requests.get(url.replace("localhost", "127.0.0.1"), timeout=5).status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("addressing", "beginning"),
+    [
+        ("path", "https://s3.example.org/visant-tests/a.jpeg?"),
+        ("virtual", "https://visant-tests.s3.example.org/a."),
+    ],
+)
+def test_the_bucket_stands_in_the_path_or_in_the_host(s3, settings, tmp_path, addressing, beginning):
+    keep_in(s3, settings, var=tmp_path, endpoint="https://s3.example.org", addressing=addressing)
+    url = default_storage.presigner.url("a.jpeg", signed_at=timezone.now(), seconds=60)
+    assert url.startswith(beginning)
+
+
+def test_the_address_of_aws_is_that_of_the_region(s3, settings, tmp_path):
+    keep_in(s3, settings, var=tmp_path, endpoint="", region="eu-central-1", addressing="auto")
+    url = default_storage.presigner.url("a.jpeg", signed_at=timezone.now(), seconds=60)
+    assert url.startswith("https://visant-tests.s3.eu-central-1.amazonaws.com/a.jpeg?")
