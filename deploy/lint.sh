@@ -13,6 +13,7 @@ mypy .
 (cd camera && mypy --strict visant_camera)
 lint-imports
 python manage.py makemigrations --check --dry-run
+python deploy/squawk.py
 VISANT_URL=https://visant.example.org VISANT_TRUSTED_PROXIES=127.0.0.1 \
   python manage.py check --deploy --fail-level WARNING
 python manage.py spectacular --validate --fail-on-warn --file "$scratch/schema.yml"

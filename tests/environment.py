@@ -60,6 +60,9 @@ def pytest_configure() -> None:
     """SQLite in a file, as in production: there connections wait for one another, in memory they do not."""
     from django.db import connection
 
+    from visant.schema.gate import gate
+
+    gate.open()  # the tests' database is migrated before any of them; a look in one that has none would fail it
     if connection.vendor == "sqlite":
         connection.settings_dict["TEST"]["NAME"] = str(FOLDER / "test.sqlite3")
     _flush_without_triggers(type(connection.ops))

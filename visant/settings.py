@@ -194,6 +194,7 @@ SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W008", "security.W021"]
 # --- the pieces
 
 INSTALLED_APPS = [
+    "visant",  # first, so that its migrate and db_worker stand for those of the same name
     "orgs.apps.OperatorsConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -218,7 +219,6 @@ INSTALLED_APPS = [
     "devices",
     "captures",
     "sharing",
-    "visant",
 ]
 MIDDLEWARE = [
     "visant.proxies.ProxyMiddleware",
@@ -230,6 +230,7 @@ MIDDLEWARE = [
     "visant.headers.PermissionsPolicyMiddleware",
     "csp.middleware.CSPMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "visant.schema.middleware.SchemaMiddleware",
     "visant.errors.RefusalMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",

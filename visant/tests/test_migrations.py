@@ -1,66 +1,130 @@
-"""Every migration goes forward, back and forward again, on a database of its own."""
+"""Every way to the schema ends at the same one: fresh, adopted, back and forward again."""
 
-from functools import partial
+import io
 
 import pytest
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
+from django.db import connection
+from django.db.migrations.executor import MigrationExecutor
+from django.db.migrations.recorder import MigrationRecorder
 
-from tests.server import Server
+from visant.schema.catalog import Catalog, read_catalog
+from visant.schema.pending import pending_migrations
+from visant.schema.reference import scratch_database
 
-SCHEMA = {
-    "sqlite": "SELECT name, sql FROM sqlite_master WHERE name NOT LIKE 'sqlite_%' ORDER BY name",
-    "postgresql": """
-        SELECT 'column', table_name, column_name, data_type || is_nullable || coalesce(column_default, '')
-        FROM information_schema.columns WHERE table_schema = 'public'
-        UNION ALL
-        SELECT 'constraint', conrelid::regclass::text, conname, pg_get_constraintdef(oid)
-        FROM pg_constraint WHERE connamespace = 'public'::regnamespace
-        UNION ALL
-        SELECT 'index', tablename, indexname, indexdef FROM pg_indexes WHERE schemaname = 'public'
-        UNION ALL
-        SELECT 'policy', tablename, policyname, coalesce(qual, '') FROM pg_policies WHERE schemaname = 'public'
-        ORDER BY 1, 2, 3, 4
-    """,
-}
 # Down from the top: each app's rows hang on those of the next. The admin's log and the tasks know our users, too.
 DOWN = ["admin", "sharing", "captures", "devices", "orgs"]
 
 
-STEP_BY_STEP = """
-from django.core.management import call_command
-def go(app, name): call_command("migrate", app, name, verbosity=0)
-"""
+@pytest.fixture(scope="module", autouse=True)
+def fresh(django_db_setup, django_db_blocker) -> Catalog:
+    """A migrated database of these tests' own, which they leave as they found it; its schema when it was new."""
+    with django_db_blocker.unblock(), scratch_database("visant_test_migrations"):
+        forward()
+        yield read_catalog(connection)
 
 
-def migrations_of(server: Server, app: str) -> list[str]:
-    rows = server.rows(f"SELECT name FROM django_migrations WHERE app = '{app}' ORDER BY id")
-    return [name for (name,) in rows]
+def forward() -> None:
+    executor = MigrationExecutor(connection)
+    executor.migrate(executor.loader.graph.leaf_nodes())
 
 
-def tables(server: Server) -> set[str]:
-    kind = "sqlite_master" if "sqlite" in server.database.url else "pg_tables"
-    column = "name" if "sqlite" in server.database.url else "tablename"
-    return {name for (name,) in server.rows(f"SELECT {column} FROM {kind}")}
+def migrations_of(app: str) -> list[str]:
+    rows = MigrationRecorder(connection).migration_qs.filter(app=app).order_by("pk")
+    return list(rows.values_list("name", flat=True))
 
 
-def test_migrations_go_forward_back_and_forward_again_to_the_same_schema(tmp_path):
-    with Server(tmp_path) as server:
-        query = SCHEMA["sqlite" if "sqlite" in server.database.url else "postgresql"]
-        before = server.rows(query)
-        assert {"captures_capture", "devices_device", "orgs_user"} <= tables(server)
-        steps = [
-            (app, name)
-            for app in filter(partial(migrations_of, server), DOWN)
-            for name in [*reversed(migrations_of(server, app)[:-1]), "zero"]
-        ]
-        # In one process: starting one takes longer than most steps.
-        server.manage("shell", "--no-imports", "-c", f"{STEP_BY_STEP}\nfor step in {steps}: go(*step)")
-        assert [app for app in DOWN if migrations_of(server, app)] == []
-        assert {name for name in tables(server) if name.startswith(("orgs_", "devices_", "captures_"))} == set()
-        server.manage("migrate", "--verbosity=0")
-        assert server.rows(query) == before
+def recorded_migrations() -> set[tuple[str, str]]:
+    return set(MigrationRecorder(connection).applied_migrations())
 
 
-@pytest.mark.django_db
+def forget_the_latest() -> None:
+    MigrationRecorder(connection).migration_qs.exclude(app="visant_adoption").latest("pk").delete()
+
+
+def tables() -> set[str]:
+    return set(connection.introspection.table_names())
+
+
+def schema(*arguments: str, **options: object) -> str:
+    out = io.StringIO()
+    call_command("schema", *arguments, stdout=out, **options)
+    return out.getvalue()
+
+
+def test_migrations_go_forward_back_and_forward_again_to_the_same_schema(fresh):
+    assert {"captures_capture", "devices_device", "orgs_user"} <= tables()
+    for app in DOWN:
+        names = migrations_of(app)
+        for name in [*reversed(names[:-1]), None] if names else []:
+            MigrationExecutor(connection).migrate([(app, name)])
+    assert [app for app in DOWN if migrations_of(app)] == []
+    assert {name for name in tables() if name.startswith(("orgs_", "devices_", "captures_", "sharing_"))} == set()
+    forward()
+    assert read_catalog(connection) == fresh
+
+
+def test_an_adopted_database_is_like_a_fresh_one_and_can_be_given_back(fresh):
+    recorded = recorded_migrations()
+    with connection.cursor() as cursor:
+        cursor.execute("DROP TABLE django_migrations")
+    shown = schema("adopt", "--dry-run")
+    assert f"To be recorded, {len(recorded)} migrations" in shown
+    assert "    captures.0001_initial\n" in shown
+    assert recorded_migrations() == set()
+
+    schema("adopt", "--yes")
+    assert pending_migrations() == []
+    assert read_catalog(connection) == fresh
+    assert schema("adopt", "--yes") == "All migrations are recorded; there is nothing to adopt.\n"
+
+    assert f"{len(recorded)} migrations" in schema("adopt", "--undo", "--yes")
+    assert recorded_migrations() == set()
+    assert {"captures_capture", "orgs_user"} <= tables()
+    with pytest.raises(CommandError, match="was not adopted"):
+        schema("adopt", "--undo", "--yes")
+    schema("adopt", "--yes")
+    assert recorded_migrations() > recorded  # and the mark of the adoption
+
+
+def test_adopting_refuses_a_difference_and_shows_the_sql_that_mends_it(fresh, capsys):
+    forget_the_latest()
+    with connection.cursor() as cursor:
+        cursor.execute("DROP INDEX captures_capture_due")
+    out = io.StringIO()
+    with pytest.raises(CommandError, match=r"differs from the models in 1 place\.") as refusal:
+        call_command("schema", "adopt", "--yes", stdout=out)
+    assert refusal.value.returncode == 1
+    [mending] = [line for line in out.getvalue().splitlines() if line.startswith("CREATE INDEX")]
+    with connection.cursor() as cursor:
+        cursor.execute(mending)
+    schema("adopt", "--yes")
+    assert read_catalog(connection) == fresh
+
+
+def test_adopting_asks_and_only_yes_is_yes(fresh, monkeypatch):
+    forget_the_latest()
+    monkeypatch.setattr("builtins.input", lambda question: "y")
+    assert "Nothing was changed." in schema("adopt")
+    assert pending_migrations() != []
+    monkeypatch.setattr("builtins.input", lambda question: "yes")
+    assert "The database is adopted." in schema("adopt")
+    assert pending_migrations() == []
+
+
+def test_rolled_back_and_forward_the_schema_is_the_same_again(fresh, monkeypatch):
+    monkeypatch.setattr("builtins.input", lambda question: "no")
+    assert "Nothing was changed." in schema("rollback", "3")
+    assert pending_migrations() == []
+    said = schema("rollback", "3", "--yes", verbosity=0)
+    assert said.count(" loses ") == len(pending_migrations()) == 3
+    forward()
+    assert read_catalog(connection) == fresh
+    with pytest.raises(CommandError, match="at least 1"):
+        schema("rollback", "0")
+    with pytest.raises(CommandError, match=r"Only [0-9]+ migrations are applied"):
+        schema("rollback", "100000", "--yes")
+
+
 def test_no_model_has_changed_without_a_migration():
     call_command("makemigrations", check=True, dry_run=True, verbosity=0)

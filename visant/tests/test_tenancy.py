@@ -50,6 +50,7 @@ MAY_LOOK_ACROSS = {
     "devices/services/schedules.py": "locks a camera it was given; lets all schedules follow time zones",
     "devices/services/firing.py": "fires the schedules of all organizations",
     "devices/services/sightings.py": "notes when cameras it was given were seen",
+    "captures/demo/seeding.py": "finds the demo's owner, and writes rows of its organization",
     "captures/calendar/found.py": "reads what there is of cameras it was given",
     "captures/calendar/news.py": "finds what came in of all organizations",
     "captures/calendar/rejections.py": "notes what was refused to a camera it was given; forgets that of all",
@@ -82,6 +83,7 @@ MAY_SEE_ALL = {
     "devices/services/claims.py": "a unit's serial and code tell the organization",
     "devices/services/units.py": "an operator retires a unit, whoever has claimed it",
     "devices/streams/hub.py": "a process looks for all the cameras that listen to it",
+    "captures/demo/seeding.py": "whether there is a demo is told by its owner's membership",
     "captures/calendar/rejections.py": "a job forgets old refusals of all organizations",
     "captures/calendar/settling.py": "a job keeps the calendar of all organizations",
     "captures/evaluation/backlog.py": "how far the workers are behind is no organization's",
@@ -91,6 +93,8 @@ MAY_SEE_ALL = {
     "captures/storage/moving.py": "an operator moves the files of all organizations",
     "captures/upkeep.py": "a job sweeps for all organizations",
     "visant/management/commands/demo.py": "a command, before anybody is there",
+    "visant/management/commands/migrate.py": "a migration changes the rows of all organizations",
+    "visant/schema/losses.py": "counts what rolling back would lose, in all organizations",
 }
 OPENS_ALL = re.compile(r"\b(?:across_organizations|enter_all)\(")
 WITH_REASON = re.compile(r"\b(?:across_organizations|enter_all)\(\s*\"[^\"]{10,}\"\s*\)|def (?:across_|enter_all)")

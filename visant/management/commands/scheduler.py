@@ -14,6 +14,7 @@ from django.utils.module_loading import import_string
 from visant.errors import DATABASE_DOWN
 from visant.heartbeats import Beating
 from visant.models import Heartbeat
+from visant.schema.gate import wait_for_schema
 
 logger = logging.getLogger(__name__)
 
@@ -38,6 +39,8 @@ class Command(BaseCommand):
         stop = threading.Event()
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: stop.set())
+        if not wait_for_schema(pause=stop.wait, is_over=stop.is_set):
+            return
         jobs = [
             Job(name, import_string(name), seconds, due=first_turn(seconds, time.monotonic()))
             for name, seconds in settings.SCHEDULE.items()

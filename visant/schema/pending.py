@@ -8,3 +8,8 @@ def pending_migrations() -> list[str]:
     """Return the migrations that are not applied, in the order in which they would be."""
     executor = MigrationExecutor(connection)
     return [str(step) for step, _ in executor.migration_plan(executor.loader.graph.leaf_nodes())]
+
+
+def lack_of(pending: list[str]) -> str:
+    """Say what is missing, in the words of ``/readyz`` and of the logs."""
+    return f"{len(pending)} migrations are not applied; the next is {pending[0]}" if pending else ""

@@ -1,0 +1,1 @@
+"""A demo organization with a month behind it: people, cameras, pictures, verdicts, labels."""

@@ -1,0 +1,28 @@
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from captures.demo.seeding import seed_demo
+from orgs.errors import DomainError
+
+
+class Command(BaseCommand):
+    help = "Make a demo organization: people of each role, cameras, a month of pictures with verdicts, labels."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--yes", action="store_true", help="do it where DEBUG is off, too")
+
+    def handle(self, *, yes: bool, **options: Any) -> None:
+        if not (settings.DEBUG or yes):
+            raise CommandError("This is not a place for trying things (DEBUG is off); add --yes if it is.")
+        try:
+            org, passwords = seed_demo(progress=self._progress)
+        except DomainError as error:
+            raise CommandError(str(error)) from error
+        self.stdout.write(f"{org.name} ({org.slug}) is there, with all that belongs to it.")
+        for address, password in passwords.items():
+            self.stdout.write(f"    {address}  {password}  (shown this once)")
+
+    def _progress(self, done: int, of: int) -> None:
+        self.stdout.write(f"{done} of {of} pictures")
