@@ -17,7 +17,7 @@ from django.views.decorators.http import require_safe
 from visant import heartbeats
 from visant.errors import DATABASE_DOWN
 from visant.models import Heartbeat
-from visant.schema import pending_migrations
+from visant.schema import lack_of, pending_migrations
 
 logger = logging.getLogger(__name__)
 
@@ -69,8 +69,7 @@ def _database() -> dict[str, str]:
 
 
 def schema_state() -> str:
-    pending = pending_migrations()
-    return f"{len(pending)} migrations are not applied; the next is {pending[0]}" if pending else OK
+    return lack_of(pending_migrations()) or OK
 
 
 def storage_state() -> str:

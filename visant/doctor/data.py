@@ -15,7 +15,7 @@ from psycopg import errors
 from visant.doctor.findings import Finding, error, fine, warning
 from visant.errors import DATABASE_DOWN
 from visant.logs import redacted
-from visant.schema import pending_migrations
+from visant.schema import lack_of, pending_migrations
 
 # Signatures of S3 end at a quarter of an hour, codes of a second factor at half a minute.
 CLOCKS_APART_SECONDS = 5.0
@@ -134,7 +134,7 @@ def _look_at_schema() -> Iterator[Finding]:
         yield error(SCHEMA, f"It cannot be read: {refusal}", "See the database.")
         return
     if pending:
-        what = f"{len(pending)} migrations are not applied; the next is {pending[0]}."
+        what = f"{lack_of(pending)}."
         yield error(SCHEMA, what, "Run manage.py migrate.")
     else:
         yield fine(SCHEMA, "It is the one of this version.")

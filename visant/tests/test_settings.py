@@ -7,8 +7,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from django.core.exceptions import ImproperlyConfigured
 
-from visant.environment import parse_peppers
+from visant.environment import parse_peppers, with_password
 
 pytestmark = pytest.mark.once
 
@@ -149,11 +150,13 @@ SECRETS = {
 }
 
 
-@pytest.mark.parametrize("name", SECRETS)
-def test_every_secret_comes_from_a_file_too(tmp_path, name):
-    value, shown, expected = SECRETS[name]
-    (tmp_path / "secret").write_text(f"{value}\n")
-    assert read(tmp_path, shown, **{f"{name}_FILE": str(tmp_path / "secret")}) == repr(expected)
+def test_every_secret_comes_from_a_file_too(tmp_path):
+    given = {}
+    for name, (value, _, _) in SECRETS.items():
+        (tmp_path / name).write_text(f"{value}\n")
+        given[f"{name}_FILE"] = str(tmp_path / name)
+    shown = ", ".join(shown for _, shown, _ in SECRETS.values())
+    assert read(tmp_path, shown, **given) == repr(tuple(expected for _, _, expected in SECRETS.values()))
 
 
 def test_every_secret_is_named_with_its_file_and_described(tmp_path):
@@ -168,33 +171,39 @@ def test_every_secret_is_named_with_its_file_and_described(tmp_path):
     assert "cannot be read" in refused.stderr  # and none of them is unknown
 
 
+def test_a_password_may_come_apart_from_its_url(tmp_path):
+    (tmp_path / "password").write_text("p@s:s/w%\n")
+    parts = "tuple(settings.DATABASES['default'][name] for name in ('USER', 'PASSWORD', 'HOST', 'PORT'))"
+    given = {"DATABASE_URL": "postgres://visant@db:5432/visant"}
+    given["DATABASE_PASSWORD_FILE"] = str(tmp_path / "password")
+    assert read(tmp_path, parts, **given) == "('visant', 'p@s:s/w%', 'db', 5432)"
+
+
 @pytest.mark.parametrize(
     ("url", "complete"),
     [
-        ("postgres://visant@db:5432/visant", "('visant', 'p@s:s/w%', 'db', 5432)"),
-        ("postgres://db/visant?assume_role=x", "('', 'p@s:s/w%', 'db', '')"),
+        ("redis://redis:6379/0", "redis://:p%40s@redis:6379/0"),
+        ("rediss://me@redis/1", "rediss://me:p%40s@redis/1"),
+        ("postgres://me@/visant?host=/run/postgresql", "postgres://me:p%40s@/visant?host=/run/postgresql"),
     ],
 )
-def test_a_password_may_come_apart_from_its_url(tmp_path, url, complete):
-    (tmp_path / "password").write_text("p@s:s/w%\n")
-    parts = "tuple(settings.DATABASES['default'][name] for name in ('USER', 'PASSWORD', 'HOST', 'PORT'))"
-    given = {"DATABASE_URL": url, "DATABASE_PASSWORD_FILE": str(tmp_path / "password")}
-    assert read(tmp_path, parts, **given) == complete
+def test_a_password_is_put_where_it_belongs(url, complete):
+    assert with_password("ANY", url, "p@s") == complete
+    assert with_password("ANY", url, "") == url
 
 
 @pytest.mark.parametrize(
     ("url", "sentence"),
     [
-        (
-            "postgres://me:one@db/x",
-            "DATABASE_PASSWORD is set, and DATABASE_URL has one, too: set one of them.",
-        ),
+        ("postgres://me:one@db/x", "DATABASE_PASSWORD is set, and DATABASE_URL has one, too: set one of them."),
         ("", "DATABASE_PASSWORD is set, but DATABASE_URL names no server."),
+        ("postgres://[", "DATABASE_URL is not understood."),
     ],
 )
-def test_a_password_that_belongs_nowhere_is_refused(tmp_path, url, sentence):
-    done = start(tmp_path, DATABASE_URL=url, DATABASE_PASSWORD="two")
-    assert (done.returncode != 0, done.stderr) == (True, f"Visant cannot start: {sentence}\n")
+def test_a_password_that_belongs_nowhere_is_refused(url, sentence):
+    with pytest.raises(ImproperlyConfigured) as refused:
+        with_password("DATABASE", url, "two")
+    assert str(refused.value) == sentence
 
 
 @pytest.mark.parametrize(("content", "sentence"), [(b"\n", "is empty"), (b"\xff\xfe\x00", "is not a text")])
