@@ -17,17 +17,27 @@ class ThumbnailNotMade(NotThere):
     retryable = True
 
 
+class PictureNotKept(NotThere):
+    code = "picture_not_kept"
+
+
 class BytesMissing(Unavailable):
     code = "bytes_missing"
 
 
 def image_response(request: HttpRequest, capture: Capture) -> HttpResponseBase:
     """The picture as it was sent. It never changes, so it may be cached for a day, privately."""
+    if not capture.storage_key:
+        raise PictureNotKept(
+            "The picture itself was not kept where it was imported from, only what was found on it."
+        )
     return _file_response(request, capture.storage_key, capture.content_type, etag=capture.sha256)
 
 
 def thumbnail_response(request: HttpRequest, capture: Capture) -> HttpResponseBase:
     if not capture.thumbnail_key:
+        if not capture.storage_key:
+            raise PictureNotKept("Neither the picture nor a preview was kept where it was imported from.")
         raise ThumbnailNotMade("The thumbnail is made when the picture is judged; that was not yet.")
     return _file_response(request, capture.thumbnail_key, "image/jpeg", etag=f"thumb-{capture.sha256}")
 

@@ -38,9 +38,12 @@ def label_capture(*, capture: Capture, verdict: str, reference: bool | None = No
     if reference and verdict != State.NORMAL:
         raise InvalidLabel("Only a normal picture can be a reference.")
     if reference is None:
-        reference = verdict == State.NORMAL and (capture.verdict != State.NORMAL or is_reference(capture))
+        is_new = capture.verdict != State.NORMAL and bool(capture.storage_key)
+        reference = verdict == State.NORMAL and (is_new or is_reference(capture))
     if reference and capture.usable is False:
         raise InvalidLabel("A picture on which nothing can be seen cannot be a reference.")
+    if reference and not capture.storage_key:
+        raise InvalidLabel("A picture that was not kept cannot be a reference.")
     label, _ = Label.unscoped.update_or_create(
         capture=capture,
         defaults={
