@@ -67,6 +67,7 @@ SENTENCES = {
     "invitation.resent": "{actor} sent the invitation {target} again",
     "invitation.revoked": "{actor} revoked the invitation {target}",
     "key.issued": "{actor} made the camera key {target}",
+    "key.kept": "{actor} let a camera go on with its {target}",
     "key.revoked": "{actor} revoked the camera key {target}",
     "key.rotated": "The camera {actor} used its new key {target}, which ended the one before",
     "key.rotation_begun": "{actor} made the camera key {target}, which is to replace another",

@@ -21,7 +21,7 @@ from devices.services.claims import claim_camera, claim_unit, hand_out_key, repl
 from devices.services.configuring import configure_device
 from devices.services.devices import add_device, register_device, rename_device
 from devices.services.installations import end_installation, revoke_keys
-from devices.services.keys import finish_rotation, issue_key, revoke_key
+from devices.services.keys import finish_rotation, issue_key, keep_key, revoke_key
 from devices.services.labels import Claim
 from devices.services.lifecycle import reinstate_device, resume_device, retire_device, suspend_device
 from devices.services.rotation import rotate_key
@@ -233,6 +233,11 @@ def _(world: World) -> Call:
 @audited("devices.services.keys.issue_key", "key.issued devicekey")
 def _(world: World) -> Call:
     return partial(issue_key, device=world.device, acting_user=world.owner)
+
+
+@audited("devices.services.keys.keep_key", "key.kept devicekey")
+def _(world: World) -> Call:
+    return partial(keep_key, device=world.device, text="an-earlier-systems-key", acting_user=world.owner)
 
 
 @audited("devices.services.keys.revoke_key", "key.revoked devicekey")
