@@ -62,7 +62,7 @@ def store_capture(
     """
     facts = inspect_picture(data)
     received_at = timezone.now()
-    captured_at, doubt = _settle_moment(captured_at, received_at)
+    captured_at, doubt = settle_moment(captured_at, received_at)
     pk = uuid7()
     capture = Capture(
         pk=pk,
@@ -94,7 +94,7 @@ def store_capture(
     return first, False
 
 
-def _settle_moment(captured_at: datetime | None, now: datetime) -> tuple[datetime, dict[str, str]]:
+def settle_moment(captured_at: datetime | None, now: datetime) -> tuple[datetime, dict[str, str]]:
     """Return the moment in UTC, and what is doubtful about it as an entry for the metadata."""
     if captured_at is None:
         return now, {}

@@ -59,6 +59,7 @@ SENTENCES = {
     "camera.retired": "{actor} retired the camera {target}",
     "camera.suspended": "{actor} suspended the camera {target}",
     "definition.changed": "{actor} changed what is normal: {target}",
+    "definition.imported": "{actor} imported what was normal: {target}",
     "definition.learn_again": "{actor} let the camera learn again: {target}",
     "email.changed": "{actor} changed the e-mail address of {target}",
     "email.link_made": "{actor} made a link that verifies the address of {target}",

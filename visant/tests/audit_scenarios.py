@@ -14,7 +14,7 @@ from allauth.mfa.models import Authenticator
 from allauth.socialaccount.models import SocialAccount
 from django.utils import timezone
 
-from captures.evaluation.teaching import change_definition, learn_again
+from captures.evaluation.teaching import activate_imported, change_definition, import_definition, learn_again
 from devices.models import Device, Schedule, Unit
 from devices.services.changes import change_device
 from devices.services.claims import claim_camera, claim_unit, hand_out_key, replace_hardware
@@ -265,6 +265,17 @@ def _(world: World) -> Call:
     make_definition(world.device)
     shapes: dict[str, Any] = {"regions": [], "ignore_regions": []}
     return partial(change_definition, device=world.device, text="New", acting_user=world.owner, **shapes)
+
+
+@audited("captures.evaluation.teaching.import_definition", "definition.imported definition")
+def _(world: World) -> Call:
+    return partial(import_definition, device=world.device, text="An empty yard.", acting_user=world.owner)
+
+
+@audited("captures.evaluation.teaching.activate_imported", "definition.changed definition")
+def _(world: World) -> Call:
+    version = import_definition(device=world.device, text="An empty yard.", acting_user=None)
+    return partial(activate_imported, device=world.device, definition=version, acting_user=world.owner)
 
 
 @audited("captures.evaluation.teaching.learn_again", "definition.learn_again definition")
