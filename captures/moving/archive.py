@@ -10,7 +10,8 @@ from captures.moving.folder import Entry, SourceFolder
 from captures.moving.outcomes import Fate, Outcome, Refused, Tally
 from captures.moving.pictures import Picture, checked_picture, checked_thumbnail, largest_picture
 from captures.moving.records import LARGEST_RECORD, Record, parse_record
-from captures.moving.writing import Arrival, Writer
+from captures.moving.rows import Arrival
+from captures.moving.writing import Writer
 
 KIND = "files"
 DAY = re.compile(r"\d{4}/\d{2}/\d{2}")
@@ -45,7 +46,7 @@ def import_tree(
     writer: Writer,
     tally: Tally,
     batch: int,
-    progress: Callable[[int], None] = lambda files: None,
+    progress: Callable[[int], object] = lambda files: None,
 ) -> None:
     """Take over every record of the tree, account for every file; ``progress`` is told of those that are done."""
     with ThreadPoolExecutor(READERS) as threads:

@@ -3,11 +3,11 @@
 import argparse
 import contextlib
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import IO, Any
 
-from django.core.files.storage import FileSystemStorage, default_storage
+from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import DatabaseError
 from tqdm import tqdm
@@ -108,11 +108,6 @@ class ImportCommand(BaseCommand):
         self.stdout.write("It would balance; nothing was written." if dry_run else "It balances.")
 
 
-def paced(bar: "tqdm[Any]") -> Callable[[int], None]:
-    """For those who tell of so many that are done."""
-    return lambda count: bar.update(count) and None
-
-
 @contextlib.contextmanager
 def _report(path: Path | None) -> Iterator[IO[str] | None]:
     if path is None:
@@ -129,11 +124,11 @@ def _report(path: Path | None) -> Iterator[IO[str] | None]:
 
 def _refuse_other_storage(wanted: str | None) -> None:
     """Rows speak of pictures where this Visant looks for them, so nothing is imported to where it does not."""
-    used = "filesystem" if isinstance(default_storage, FileSystemStorage) else "s3"
+    used = settings.VISANT_STORAGE
     if wanted and wanted != used:
         raise CommandError(
             f"This Visant keeps its pictures in “{used}”, and would not find them in “{wanted}”. "
-            "Set VISANT_STORAGE first, or import here and move all pictures later."
+            "Set VISANT_STORAGE first, or import here and move them later (move_storage)."
         )
 
 

@@ -9,7 +9,7 @@ from django.utils.text import slugify
 from captures.moving.archive import KIND, count_files, import_tree
 from captures.moving.cameras import Cameras
 from captures.moving.checking import Ledger
-from captures.moving.command import ImportCommand, paced
+from captures.moving.command import ImportCommand
 from captures.moving.definitions import Definitions, read_texts
 from captures.moving.folder import SourceFolder
 from captures.moving.outcomes import Tally
@@ -59,7 +59,7 @@ class Command(ImportCommand):
                 writer=writer,
                 tally=tally,
                 batch=options["batch"],
-                progress=paced(bar),
+                progress=bar.update,
             )
         self.stdout.write(f"{org.name}: {len(cameras.all())} cameras, {len(cameras.made)} of them new.")
         if not dry_run:
