@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
+from captures.moving.batches import batches, slices
 from captures.moving.cameras import Cameras
 from captures.moving.folder import Entry, SourceFolder
 from captures.moving.outcomes import Fate, Outcome, Refused, Tally
@@ -19,8 +20,6 @@ THUMBNAIL = re.compile(r"_thumb\.[A-Za-z0-9]+$")
 PICTURE = re.compile(r"\.(jpe?g|png|webp)$", re.IGNORECASE)
 READERS = 4
 LOADED_AT_ONCE = 16
-# A batch ends before its pictures take more memory than this.
-LARGEST_BATCH = 64 * 1024 * 1024
 
 
 @dataclass(eq=False)
@@ -55,7 +54,8 @@ def import_tree(
             for name, fate in others.items():
                 tally.add(KIND, name, fate)
             progress(len(others))
-            for part in _parts(_loaded(folder, records, threads), batch):
+            loaded = _loaded(folder, records, threads)
+            for part in batches(loaded, most=batch, size=lambda found: found.size):
                 _write(part, cameras, writer)
                 for found in part:
                     _account(found, tally)
@@ -105,24 +105,9 @@ def _stray(name: str) -> Refused:
 
 def _loaded(folder: SourceFolder, records: list[Found], threads: ThreadPoolExecutor) -> Iterator[Found]:
     """The records with their pictures, a few ahead of whoever takes them."""
-    for start in range(0, len(records), LOADED_AT_ONCE):
-        few = records[start : start + LOADED_AT_ONCE]
+    for few in slices(records, LOADED_AT_ONCE):
         list(threads.map(lambda found: _load(folder, found), few))
         yield from few
-
-
-def _parts(records: Iterator[Found], batch: int) -> Iterator[list[Found]]:
-    """The same in parts of at most ``batch`` that fit into memory."""
-    part: list[Found] = []
-    size = 0
-    for found in records:
-        if part and (len(part) == batch or size + found.size > LARGEST_BATCH):
-            yield part
-            part, size = [], 0
-        part.append(found)
-        size += found.size
-    if part:
-        yield part
 
 
 def _load(folder: SourceFolder, found: Found) -> None:

@@ -37,6 +37,11 @@ class Cameras:
             raise Refused(found.reason, str(found))
         return found
 
+    def known(self, external_id: str) -> Device | None:
+        """The camera of that name, if it is there or was made."""
+        found = self._known.get(external_id) or self._org.devices.filter(external_id=external_id).first()
+        return found if isinstance(found, Device) else None
+
     def all(self) -> list[Device]:
         """Those that were asked for and are there."""
         return [device for device in self._known.values() if isinstance(device, Device)]

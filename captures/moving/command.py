@@ -16,6 +16,7 @@ from captures.moving.checking import Ledger, differences
 from captures.moving.keys import KeyFile, hand_out, without_key
 from captures.moving.outcomes import Refused, Tally
 from devices.models import Device
+from orgs import scope
 from orgs.models import Organization
 
 STOPPED = "Run the same command again: what is there already is not taken twice."
@@ -71,7 +72,7 @@ class ImportCommand(BaseCommand):
         wrong, count = [], 0
         for org, ledger in parts:
             expected = len(ledger) if sample is None else min(sample, len(ledger))
-            with self.progress(expected, " read again") as bar:
+            with scope.within(org.pk), self.progress(expected, " read again") as bar:
                 for sentence in differences(org, ledger, sample=sample):
                     count += 1
                     bar.update()

@@ -20,6 +20,7 @@ from captures.moving.definitions import Definitions
 from captures.moving.outcomes import Fate, Outcome, Tally
 from captures.moving.pictures import thumbnail_of
 from captures.moving.rows import Arrival, evaluations_of, row_of
+from devices.models import Device
 from orgs.ids import uuid7
 from orgs.metering import count_imported
 from orgs.models import Organization
@@ -40,6 +41,9 @@ class Known:
     def add(self, row: Capture) -> None:
         self._by_record[row.device_id, row.record_id] = row, row.captured_at, row.sha256
         self._by_picture[row.device_id, row.captured_at, row.sha256] = row
+
+    def has(self, device_pk: UUID, record_id: str) -> bool:
+        return (device_pk, record_id) in self._by_record
 
     def fate_of(self, arrival: Arrival) -> Fate | None:
         """None for what is new. Another picture under its id, or the same one of its moment, is a refusal."""
@@ -99,6 +103,10 @@ class Writer:
         ]
         self._enter(arrivals, done)
         return done
+
+    def would_write(self, device: Device, record_id: str) -> bool:
+        """Whether a trial came upon that record."""
+        return self._would_be.has(device.pk, record_id)
 
     def close(self) -> None:
         self._threads.shutdown()

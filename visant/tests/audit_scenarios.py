@@ -40,8 +40,11 @@ from orgs.services import (
     recovery,
     tokens,
 )
+from orgs.services.imports import import_member, import_organization
 from orgs.services.organizations import change_organization, create_organization, found_organization
 from orgs.services.plans import make_activation_code, redeem_code
+from sharing.models import LinkKind
+from sharing.services import import_link
 from tests.builders import (
     PASSWORD,
     make_definition,
@@ -233,6 +236,22 @@ def _(world: World) -> Call:
 @audited("devices.services.keys.issue_key", "key.issued devicekey")
 def _(world: World) -> Call:
     return partial(issue_key, device=world.device, acting_user=world.owner)
+
+
+@audited("orgs.services.imports.import_organization", "organization.founded organization")
+def _(world: World) -> Call:
+    return partial(import_organization, name="Old", owner=world.owner, external_id="1", created_at=None)
+
+
+@audited("orgs.services.imports.import_member", "membership.imported membership")
+def _(world: World) -> Call:
+    return partial(import_member, org=make_org(), user=world.owner, role=Role.VIEWER)
+
+
+@audited("sharing.services.import_link", "share.imported sharelink")
+def _(world: World) -> Call:
+    kind = LinkKind.DEVICE
+    return partial(import_link, device=world.device, token="x" * 20, kind=kind, capture=None, created_by=None)
 
 
 @audited("devices.services.keys.keep_key", "key.kept devicekey")

@@ -64,10 +64,12 @@ MAY_LOOK_ACROSS = {
     "captures/calendar/settling.py": "keeps the calendar of all organizations",
     "captures/evaluation/seeing.py": "looks whether a camera it was given has a newer picture",
     "captures/services.py": "finds the first copy of a picture, by its camera",
+    "captures/moving/writing.py": "writes rows of the organization it was given",
     "captures/upkeep.py": "sweeps the files of all organizations",
     "captures/evaluation/services.py": "workers judge for all organizations; writes rows it was given",
     "captures/evaluation/tasks.py": "workers are woken for all organizations",
     "captures/evaluation/teaching.py": "writes the label of a capture it was given, locks a camera it was given",
+    "sharing/services.py": "a token opens one link, whosever it is",
     "visant/management/commands/demo.py": "an operator's command, before anybody is there",
 }
 # Who opens the second wall for all organizations, each place with its reason beside it in the code.
@@ -92,6 +94,8 @@ MAY_SEE_ALL = {
     "captures/evaluation/services.py": "a worker claims for all organizations, and judges within one",
     "captures/evaluation/tasks.py": "a job wakes workers for all organizations",
     "captures/upkeep.py": "a job sweeps for all organizations",
+    "sharing/services.py": "a token opens one link, whosever it is",
+    "sharing/management/commands/import_visant_db.py": "a command brings in several organizations",
     "visant/management/commands/demo.py": "a command, before anybody is there",
 }
 OPENS_ALL = re.compile(r"\b(?:across_organizations|enter_all)\(")
