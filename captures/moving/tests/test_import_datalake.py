@@ -394,3 +394,17 @@ def test_a_folder_cannot_be_left_by_any_path(tmp_path):
         with pytest.raises(Refused):
             folder.read(path, limit=100)
     folder.close()
+
+
+def test_into_a_bucket_it_comes_as_well_and_an_outage_is_told_in_a_sentence(archive, capsys, s3):
+    archive.fill(6)
+    s3.fail("PUT", after=5)
+    with pytest.raises(CommandError, match=r"The storage cannot be written or read.*Run the same command again"):
+        bring_in(archive, capsys, batch=2, storage="s3")
+    assert Capture.unscoped.count() < 6
+    s3.mend()
+    assert "6 captures read again from the storage: 6 as in the source." in bring_in(archive, capsys, batch=2)
+    keys = {key for row in Capture.unscoped.all() for key in (row.storage_key, row.thumbnail_key)}
+    assert keys <= s3.keys()
+    with pytest.raises(CommandError, match="would not find them in “filesystem”"):
+        bring_in(archive, capsys, storage="filesystem")
