@@ -5,6 +5,7 @@ from django.db import models
 from django.utils import timezone
 
 from captures.calendar.models import CalendarDay, Rejection
+from captures.direct.models import PendingUpload
 from captures.evaluation.models import Definition, Evaluation, Label, State
 from orgs.keyset import newer_than, older_than, position_of
 from orgs.tenancy import Row, TenantModel
@@ -16,6 +17,7 @@ __all__ = [
     "Evaluation",
     "EvaluationStatus",
     "Label",
+    "PendingUpload",
     "Rejection",
     "State",
 ]

@@ -2,6 +2,7 @@
 
 import hashlib
 import logging
+import uuid
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any, NamedTuple
@@ -92,7 +93,7 @@ def store_capture(
     if _insert(capture):
         return capture, True
     first = _first_of(capture)
-    if not _has_bytes(first):
+    if not has_bytes(first):
         _save_bytes(first, data)  # lost since, and here are the same again: a receipt is for what is there
     return first, False
 
@@ -127,7 +128,8 @@ def _save_bytes(capture: Capture, data: bytes) -> None:
         raise StorageUnavailable("The picture could not be written; keep it and send it again.") from error
 
 
-def _has_bytes(capture: Capture) -> bool:
+def has_bytes(capture: Capture) -> bool:
+    """Whether the picture's file is in the storage. Raises :class:`StorageUnavailable`."""
     try:
         return default_storage.exists(capture.storage_key)
     except OSError as error:
@@ -184,15 +186,30 @@ def _insert_statement() -> str:
 
 def _first_of(capture: Capture) -> Capture:
     """Return the row that was there first, or raise :class:`RecordIdTaken`."""
-    same_record = Q(record_id=capture.record_id)
-    same_picture = Q(captured_at=capture.captured_at, sha256=capture.sha256)
-    rows = list(Capture.unscoped.filter(same_record | same_picture, device=capture.device_id))
-    for row in rows:
-        if row.record_id == capture.record_id and row.sha256 != capture.sha256:
-            raise RecordIdTaken(f"Another picture was already stored under the record id {row.record_id}.")
-    if not rows:
+    first = find_first(
+        device_id=capture.device_id,
+        record_id=capture.record_id,
+        captured_at=capture.captured_at,
+        sha256=capture.sha256,
+    )
+    if first is None:
         raise Unavailable("The picture's first copy was just deleted; send it again.")
-    return next((row for row in rows if row.record_id == capture.record_id), rows[0])
+    return first
+
+
+def find_first(*, device_id: uuid.UUID, record_id: str, captured_at: datetime, sha256: str) -> Capture | None:
+    """Return the camera's row that is the same picture, or None.
+
+    It is the same under the same record id, or with the same bytes at the same moment.
+    Raises :class:`RecordIdTaken`.
+    """
+    same_record = Q(record_id=record_id)
+    same_picture = Q(captured_at=captured_at, sha256=sha256)
+    rows = list(Capture.unscoped.filter(same_record | same_picture, device=device_id))
+    for row in rows:
+        if row.record_id == record_id and row.sha256 != sha256:
+            raise RecordIdTaken(f"Another picture was already stored under the record id {row.record_id}.")
+    return next((row for row in rows if row.record_id == record_id), rows[0] if rows else None)
 
 
 class CameraSight(NamedTuple):

@@ -478,6 +478,7 @@ TASKS = {"default": {"BACKEND": "django_tasks_db.DatabaseBackend"}}
 SCHEDULE = {
     "captures.evaluation.tasks.wake_workers": 0.5,
     "captures.upkeep.sweep_files_daily": 24 * 60 * 60,
+    "captures.direct.services.sweep_uploads": 60 * 60,
     "captures.calendar.tasks.settle_calendar": 60,
     "captures.calendar.tasks.prune_rejections": 24 * 60 * 60,
     "devices.tasks.warn_near_limits": 10 * 60,

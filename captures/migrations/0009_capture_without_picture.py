@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('captures', '0006_walls_of_the_calendar'),
+        ('captures', '0008_walls_of_pending_uploads'),
         ('devices', '0007_walls_of_the_field'),
         ('orgs', '0006_model_names'),
     ]

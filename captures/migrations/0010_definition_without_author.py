@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('captures', '0007_capture_without_picture'),
+        ('captures', '0009_capture_without_picture'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
