@@ -405,6 +405,6 @@ def test_into_a_bucket_it_comes_as_well_and_an_outage_is_told_in_a_sentence(arch
     s3.mend()
     assert "6 captures read again from the storage: 6 as in the source." in bring_in(archive, capsys, batch=2)
     keys = {key for row in Capture.unscoped.all() for key in (row.storage_key, row.thumbnail_key)}
-    assert keys <= s3.keys()
+    assert keys <= s3.names()
     with pytest.raises(CommandError, match="would not find them in “filesystem”"):
         bring_in(archive, capsys, storage="filesystem")
