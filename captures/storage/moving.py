@@ -56,7 +56,7 @@ def count_files() -> int:
     """How many files the rows speak of now."""
     with scope.across_organizations("counts the files of all organizations"):
         rows = Capture.unscoped.all()
-        return rows.count() + rows.exclude(thumbnail_key="").count()
+        return rows.pictured().count() + rows.exclude(thumbnail_key="").count()
 
 
 def move_files(
@@ -159,7 +159,8 @@ def _wanted_files() -> Iterator[Wanted]:
     page = list(rows[:BATCH])
     while page:
         for pk, picture, thumbnail, sha256, size in page:
-            yield Wanted(pk, picture, sha256, size)
+            if picture:
+                yield Wanted(pk, picture, sha256, size)
             if thumbnail:
                 yield Wanted(pk, thumbnail, "", 0)
         page = list(rows.filter(pk__gt=page[-1][0])[:BATCH])

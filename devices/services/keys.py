@@ -13,8 +13,8 @@ from devices.models import Device, DeviceKey
 from devices.services.sightings import SIGHTING_INTERVAL, note_sightings
 from orgs import metering, scope
 from orgs.audit import record
-from orgs.errors import Invalid, NotAllowed, NotAuthenticated, NotThere
-from orgs.keys import make_key, matches, prefix_of
+from orgs.errors import Conflict, Invalid, NotAllowed, NotAuthenticated, NotThere
+from orgs.keys import NewKey, adopt_key, adopted_prefixes, is_adoptable, make_key, matches, prefix_of
 from orgs.models import User
 from orgs.ratelimits import count_unknown_secret
 from orgs.services.validation import validate
@@ -30,6 +30,14 @@ class KeyEndsInThePast(Invalid):
 
 class KeyNotThere(NotThere):
     code = "key_not_found"
+
+
+class KeyNotAdoptable(Invalid):
+    code = "key_not_adoptable"
+
+
+class KeyOfAnotherCamera(Conflict):
+    code = "key_of_another_camera"
 
 
 class KeyUnknown(NotAuthenticated):
@@ -79,19 +87,40 @@ def make_row(
         sentence = "A key must end in the future, or not at all."
         raise KeyEndsInThePast(sentence, fields={"expires_at": sentence})
     new = make_key("dev")
+    key = _save_key(device, new, expires_at=expires_at, daily_quota=daily_quota, **fields)
+    return key, new.text
+
+
+def _save_key(device: Device, new: NewKey, **fields: object) -> DeviceKey:
     key = DeviceKey(
         org_id=device.org_id,
         device=device,
         prefix=new.prefix,
         digest=new.digest,
         pepper_id=new.pepper_id,
-        expires_at=expires_at,
-        daily_quota=daily_quota,
         **fields,
     )
     validate(key, InvalidQuota)
     key.save(force_insert=True)
-    return key, new.text
+    return key
+
+
+@transaction.atomic
+def keep_key(*, device: Device, text: str, acting_user: User | None) -> DeviceKey | None:
+    """Let the camera go on with the key that an earlier system gave it; None when it has that one already.
+
+    As of all keys only a digest is kept. Raises :class:`KeyNotAdoptable`, and :class:`KeyOfAnotherCamera` when
+    the same text opens another camera.
+    """
+    if not is_adoptable(text):
+        raise KeyNotAdoptable("The key is too short to be safe, or holds what no header can carry.")
+    if known := _find_key(text, "", timezone.now()):
+        if known.device_id == device.pk:
+            return None
+        raise KeyOfAnotherCamera("Another camera has this key already.")
+    key = _save_key(device, adopt_key(text))
+    record("key.kept", org=device.org_id, actor=acting_user, target=key, device=device)
+    return key
 
 
 @transaction.atomic
@@ -163,7 +192,7 @@ def authenticate_device(*, text: str, ip: str | None) -> DeviceKey:
     """
     now = timezone.now()
     prefix = prefix_of(text, "dev")
-    key = _find_key(prefix, now) if prefix else None
+    key = _find_key(text, prefix, now)
     if key is None or not matches(text, digest=key.digest, pepper_id=key.pepper_id):
         count_unknown_secret(prefix)
         raise KeyUnknown("This key opens nothing here. Was it copied whole?")
@@ -219,10 +248,12 @@ def why_over_quota(key: DeviceKey) -> str:
     return f"Not judged: the camera's key has used up its {key.daily_quota} requests of the day."
 
 
-def _find_key(prefix: str, now: datetime) -> DeviceKey | None:
+def _find_key(text: str, prefix: str, now: datetime) -> DeviceKey | None:
+    """Find it by its prefix; a key of an earlier system by a part of its digest. What is no key costs no query."""
+    prefixes = [prefix] if prefix else adopted_prefixes(text)
     with scope.across_organizations("finds whose key it is"):
         keys = DeviceKey.unscoped.with_usability(now).select_related("device")
-        found: DeviceKey | None = keys.filter(prefix=prefix).first()
+        found: DeviceKey | None = keys.filter(prefix__in=prefixes).first()
     return found
 
 

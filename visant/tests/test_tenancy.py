@@ -28,7 +28,16 @@ from devices.services.schedules import add_schedule
 from devices.services.units import make_units
 from orgs.models import Organization
 from orgs.tenancy import TenantModel
-from tests.builders import make_capture, make_definition, make_device, make_evaluation, make_label, make_org
+from sharing.models import ShareLink
+from tests.builders import (
+    make_capture,
+    make_definition,
+    make_device,
+    make_evaluation,
+    make_label,
+    make_link,
+    make_org,
+)
 
 APPS = ("orgs", "devices", "captures", "sharing")
 MAY_LOOK_ACROSS = {
@@ -70,11 +79,13 @@ MAY_LOOK_ACROSS = {
     "captures/direct/services.py": "sweeps what cameras of all organizations have begun",
     "captures/evaluation/seeing.py": "looks whether a camera it was given has a newer picture",
     "captures/services.py": "finds the first copy of a picture, by its camera",
+    "captures/moving/writing.py": "writes rows of the organization it was given",
     "captures/storage/moving.py": "moves the files of all organizations",
     "captures/upkeep.py": "sweeps the files of all organizations",
     "captures/evaluation/services.py": "workers judge for all organizations; writes rows it was given",
     "captures/evaluation/tasks.py": "workers are woken for all organizations",
     "captures/evaluation/teaching.py": "writes the label of a capture it was given, locks a camera it was given",
+    "sharing/services.py": "a token opens one link, whosever it is",
     "visant/management/commands/demo.py": "an operator's command, before anybody is there",
 }
 # Who opens the second wall for all organizations, each place with its reason beside it in the code.
@@ -104,6 +115,8 @@ MAY_SEE_ALL = {
     "captures/evaluation/tasks.py": "a job wakes workers for all organizations",
     "captures/storage/moving.py": "an operator moves the files of all organizations",
     "captures/upkeep.py": "a job sweeps for all organizations",
+    "sharing/services.py": "a token opens one link, whosever it is",
+    "sharing/management/commands/import_visant_db.py": "a command brings in several organizations",
     "visant/management/commands/demo.py": "a command, before anybody is there",
     "visant/management/commands/migrate.py": "a migration changes the rows of all organizations",
     "visant/schema/losses.py": "counts what rolling back would lose, in all organizations",
@@ -187,6 +200,8 @@ CROSSINGS = [
     (ServiceBreak, "device_id"),
     (CalendarDay, "device_id"),
     (Rejection, "device_id"),
+    (ShareLink, "device_id"),
+    (ShareLink, "capture_id"),
     (PendingUpload, "device_id"),
 ]
 
@@ -216,6 +231,7 @@ def test_a_row_of_one_organization_cannot_hang_on_anothers(model, column):
     make_label(capture)
     make_evaluation(capture)
     make_field_rows(capture.device)
+    make_link(capture)
     strangers = make_capture(make_device(make_org())[0])
     # Theirs has no rule that holds, nor hardware or days: there a row could not go anyway.
     theirs = add_schedule(
