@@ -14,7 +14,8 @@ from django.db.models.sql import InsertQuery
 from django.utils import timezone
 
 from captures.inspection import inspect_picture
-from captures.models import Capture, CaptureQuerySet
+from captures.integrity.findings import forget_finding, needs_bytes
+from captures.models import Capture, CaptureQuerySet, DeletedCapture, EvaluationStatus
 from captures.storage import picture_key
 from devices.models import Device, DeviceQuerySet
 from orgs.errors import Conflict, Invalid, Unavailable
@@ -55,7 +56,8 @@ def store_capture(
     """Keep a picture for good and return its row, and whether it is new.
 
     When this returns, the bytes and the row are durable. The same ``record_id`` with the same bytes, or the same
-    bytes at the same ``captured_at``, is the same picture: its first row is returned. With a reason in
+    bytes at the same ``captured_at``, is the same picture: its first row is returned. One that was deleted since
+    does not come back: a row that is not saved, and without a ``storage_key``, is returned. With a reason in
     ``not_judged`` it is kept without being judged. Raises what
     :func:`~captures.inspection.inspect_picture` raises, :class:`ImpossibleMoment`, :class:`RecordIdTaken` and
     :class:`StorageUnavailable`.
@@ -89,8 +91,9 @@ def store_capture(
     if _insert(capture):
         return capture, True
     first = _first_of(capture)
-    if not default_storage.exists(first.storage_key):
+    if first.storage_key and needs_bytes(first):
         _save_bytes(first, data)  # lost since, and here are the same again: a receipt is for what is there
+        forget_finding(first)
     return first, False
 
 
@@ -141,14 +144,15 @@ def _insert(capture: Capture) -> bool:
 def _insert_unless_there(capture: Capture) -> bool:
     """``INSERT … ON CONFLICT DO NOTHING``: one statement decides between two equal uploads at the same instant.
 
-    Django offers it as ``bulk_create(ignore_conflicts=True)``, which does not tell whether a row was made.
+    Django offers it as ``bulk_create(ignore_conflicts=True)``, which does not tell whether a row was made, nor
+    leave out what was deleted. (Of a copy that comes in the very moment of the deletion the old row may be seen no
+    more and what is remembered of it not yet: it is taken in, and deleted by its rule the next night.)
     """
-    values = [
-        field.get_db_prep_save(getattr(capture, field.attname), connection)
-        for field in Capture._meta.concrete_fields
-    ]
+    fields = {field.attname: field for field in Capture._meta.concrete_fields}
+    values = {name: field.get_db_prep_save(getattr(capture, name), connection) for name, field in fields.items()}
+    of_deleted = [values[name] for name in ("device_id", "record_id", "device_id", "captured_at", "sha256")]
     with connection.cursor() as cursor:
-        cursor.execute(_insert_statement(), values)
+        cursor.execute(_insert_statement(), [*values.values(), *of_deleted])
         return bool(cursor.rowcount == 1)
 
 
@@ -158,20 +162,49 @@ def _insert_statement() -> str:
     query = InsertQuery(Capture, on_conflict=OnConflict.IGNORE)
     query.insert_values(Capture._meta.concrete_fields, [Capture()])
     [(sql, _)] = query.get_compiler(connection=connection).as_sql()
-    return str(sql)
+    # Two questions rather than one with OR: each is answered by its index.
+    deleted = f"SELECT 1 FROM {DeletedCapture._meta.db_table} WHERE device_id = %s AND"  # noqa: S608 - a model's name
+    unless = f"NOT EXISTS ({deleted} record_id = %s) AND NOT EXISTS ({deleted} captured_at = %s AND sha256 = %s)"
+    head, _, rest = str(sql).partition(" VALUES (")
+    line, _, tail = rest.partition(")")
+    return f"{head} SELECT {line} WHERE {unless}{tail}"
 
 
 def _first_of(capture: Capture) -> Capture:
     """Return the row that was there first, or raise :class:`RecordIdTaken`."""
     same_record = Q(record_id=capture.record_id)
     same_picture = Q(captured_at=capture.captured_at, sha256=capture.sha256)
-    rows = list(Capture.unscoped.filter(same_record | same_picture, device=capture.device_id))
+    there = Capture.unscoped.filter(same_record | same_picture, device=capture.device_id)
+    rows = list(there.select_related("finding"))
     for row in rows:
         if row.record_id == capture.record_id and row.sha256 != capture.sha256:
             raise RecordIdTaken(f"Another picture was already stored under the record id {row.record_id}.")
     if not rows:
-        raise Unavailable("The picture's first copy was just deleted; send it again.")
+        return _deleted_one(capture)
     return next((row for row in rows if row.record_id == capture.record_id), rows[0])
+
+
+def _deleted_one(capture: Capture) -> Capture:
+    """What a receipt can still say of a picture that was deleted since it came first. Its row is not there."""
+    same_record = Q(record_id=capture.record_id)
+    same_picture = Q(captured_at=capture.captured_at, sha256=capture.sha256)
+    rows = list(DeletedCapture.unscoped.filter(same_record | same_picture, device=capture.device_id))
+    gone = next((row for row in rows if row.record_id == capture.record_id), rows[0] if rows else None)
+    if gone is None:
+        raise Unavailable("The picture's first copy was just deleted; send it again.")
+    if gone.sha256 != capture.sha256:
+        raise RecordIdTaken(f"Another picture was already stored under the record id {gone.record_id}.")
+    return Capture(
+        pk=gone.capture_id,
+        org_id=gone.org_id,
+        device=capture.device,
+        record_id=gone.record_id,
+        captured_at=gone.captured_at,
+        received_at=gone.received_at,
+        sha256=gone.sha256,
+        evaluation_status=EvaluationStatus.SKIPPED,
+        reason=f"It was received, and deleted on {gone.deleted_at:%Y-%m-%d}.",
+    )
 
 
 class CameraSight(NamedTuple):

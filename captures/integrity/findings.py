@@ -1,0 +1,31 @@
+"""What was found wrong with the bytes of pictures."""
+
+from django.core.files.storage import default_storage
+from django.db import IntegrityError
+from django.utils import timezone
+
+from captures.integrity.models import IntegrityFinding, Problem
+from captures.models import Capture
+
+
+def note_finding(capture: Capture, problem: Problem, detail: str = "") -> None:
+    """Note it, or that it is still so. Of a picture that is deleted at this moment nothing is noted."""
+    now = timezone.now()
+    said = {"org_id": capture.org_id, "problem": problem, "detail": detail[:300], "seen_at": now}
+    try:
+        IntegrityFinding.unscoped.update_or_create(
+            capture_id=capture.pk, defaults=said, create_defaults={**said, "found_at": now}
+        )
+    except IntegrityError:
+        if Capture.unscoped.filter(pk=capture.pk).exists():
+            raise
+
+
+def forget_finding(capture: Capture) -> None:
+    """Its bytes are as they were."""
+    IntegrityFinding.unscoped.filter(capture=capture.pk).delete()
+
+
+def needs_bytes(capture: Capture) -> bool:
+    """Whether its bytes are known to be wrong, or are not there. The row comes with its ``finding``."""
+    return hasattr(capture, "finding") or not default_storage.exists(capture.storage_key)
