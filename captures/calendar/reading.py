@@ -60,7 +60,7 @@ def read_days(
 
 
 def read_day(membership: Membership, device: Device, day: date, *, now: datetime) -> DayReport:
-    """One day with each of its planned pictures, counted now. Three queries. Raises :class:`DayNotThere`."""
+    """One day with each of its planned pictures, counted now. Four queries. Raises :class:`DayNotThere`."""
     reach = reach_of(membership, device, now=now)
     if not reach.first <= day <= reach.last:
         raise DayNotThere("There is no such day in this calendar.")

@@ -75,7 +75,8 @@ class LineOut(serializers.Serializer[Line]):
 
     @extend_schema_field(serializers.UUIDField(allow_null=True))
     def get_capture_id(self, line: Line) -> str | None:
-        return str(line.match.sight.pk) if line.match.sight else None
+        sight = line.match.sight
+        return str(sight.pk) if sight and not sight.deleted else None
 
     @extend_schema_field(serializers.DateTimeField(allow_null=True))
     def get_captured_at(self, line: Line) -> str | None:
@@ -84,8 +85,14 @@ class LineOut(serializers.Serializer[Line]):
 
 
 class SightOut(serializers.Serializer[Sight]):
-    capture_id = serializers.UUIDField(source="pk")
+    """A picture beside the plan; its id is null once it was deleted."""
+
+    capture_id = serializers.SerializerMethodField()
     captured_at = serializers.DateTimeField()
+
+    @extend_schema_field(serializers.UUIDField(allow_null=True))
+    def get_capture_id(self, sight: Sight) -> str | None:
+        return None if sight.deleted else str(sight.pk)
 
 
 class DayReportOut(serializers.Serializer[DayReport]):

@@ -96,7 +96,7 @@ class Migration(migrations.Migration):
             options={
                 'verbose_name_plural': 'retention policies',
                 'indexes': [models.Index(fields=['org', 'device'], name='captures_retentionpolicy_org')],
-                'constraints': [models.UniqueConstraint(condition=models.Q(('device', None)), fields=('org',), name='captures_retentionpolicy_one_an_organization'), models.CheckConstraint(condition=models.Q(models.Q(('all_days', None), ('hourly_days', None)), models.Q(('all_days__gt', 0), ('hourly_days__gte', 0)), _connector='OR'), name='captures_retentionpolicy_thinning_is_whole', violation_error_message='Thinning needs both: the days with all pictures, and those with one an hour.'), models.CheckConstraint(condition=models.Q(models.Q(('days', None), ('days__gt', 0), _connector='OR'), models.Q(('bytes', None), ('bytes__gt', 0), _connector='OR')), name='captures_retentionpolicy_keeps_something')],
+                'constraints': [models.UniqueConstraint(condition=models.Q(('device', None)), fields=('org',), name='captures_retentionpolicy_one_an_organization'), models.CheckConstraint(condition=models.Q(models.Q(('all_days', None), ('hourly_days', None)), models.Q(('all_days__gt', 0), ('hourly_days__gte', 0)), _connector='OR'), name='captures_retentionpolicy_thinning_is_whole', violation_error_message='Thinning needs both: days with all pictures, and days with one an hour.'), models.CheckConstraint(condition=models.Q(models.Q(('days', None), ('days__gt', 0), _connector='OR'), models.Q(('bytes', None), ('bytes__gt', 0), _connector='OR')), name='captures_retentionpolicy_keeps_something')],
             },
             managers=[
                 ('unscoped', django.db.models.manager.Manager()),

@@ -48,7 +48,7 @@ class Deleted:
 
 @transaction.atomic
 def delete_due(*, org: Organization, pks: Sequence[uuid.UUID], at: datetime) -> Deleted:
-    """Delete those of the pictures that nothing keeps; what is gone already, or was kept meanwhile, is left out."""
+    """Delete those of the pictures that nothing keeps now; what is gone already is left out."""
     # A label or a hold that is being written waits for this lock, or is seen below: nothing slips in between.
     list(Capture.unscoped.select_for_update().filter(pk__in=pks).order_by("pk").values_list("pk"))
     rows = Capture.unscoped.filter(pk__in=pks).annotate(kept=kept_by(org=org, at=at)).filter(kept=NOTHING)

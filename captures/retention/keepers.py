@@ -27,7 +27,7 @@ def labelled(*, org: Organization, at: datetime) -> Q:
 
 
 def kept_by(*, org: Organization, at: datetime) -> Case:
-    """Return what keeps a capture, as an expression: the first word of the setting that holds, or an empty text."""
+    """Return what keeps a capture, as an expression: the first word of the setting that holds, or nothing."""
     cases = [
         When(import_string(path)(org=org, at=at), then=Value(word))
         for word, path in settings.RETENTION_KEEPERS.items()

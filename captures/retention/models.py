@@ -57,7 +57,7 @@ class RetentionPolicy(Row, TenantModel):
             models.CheckConstraint(
                 condition=Q(all_days=None, hourly_days=None) | Q(all_days__gt=0, hourly_days__gte=0),
                 name="captures_retentionpolicy_thinning_is_whole",
-                violation_error_message="Thinning needs both: the days with all pictures, and those with one an hour.",
+                violation_error_message="Thinning needs both: days with all pictures, and days with one an hour.",
             ),
             models.CheckConstraint(
                 condition=(Q(days=None) | Q(days__gt=0)) & (Q(bytes=None) | Q(bytes__gt=0)),

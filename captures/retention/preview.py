@@ -24,14 +24,18 @@ class Preview:
 
     @property
     def sentence(self) -> str:
-        """“Deletes 12,431 pictures, 38 GB; 3 shared, 2 held: kept.”"""
+        """“Deletes 12,431 pictures, 38 GB; 2 held, 3 shared: kept.”"""
+        return self._sentence("Deletes")
+
+    @property
+    def past_sentence(self) -> str:
+        """The same of what was done."""
+        return self._sentence("Deleted")
+
+    def _sentence(self, verb: str) -> str:
+        what = f"{counted(self.pictures)}, {amount(Limit.BYTES, self.bytes)}" if self.pictures else "nothing"
         kept = ", ".join(f"{count:,} {word}" for word, count in self.kept.items())
-        what = (
-            f"Deletes {counted(self.pictures)}, {amount(Limit.BYTES, self.bytes)}"
-            if self.pictures
-            else "Deletes nothing"
-        )
-        return f"{what}; {kept}: kept." if kept else f"{what}."
+        return f"{verb} {what}; {kept}: kept." if kept else f"{verb} {what}."
 
 
 def current_rules(org: Organization) -> Rules:

@@ -174,7 +174,7 @@ def count_evaluation(*, org_id: UUID, at: datetime) -> None:
 
 
 def count_deleted_bytes(*, org_id: UUID, month: date, size: int) -> None:
-    """Take deleted pictures of ``size`` bytes out of the month they came in, in the transaction that deletes them."""
+    """Take deleted bytes out of the month they came in, as a part of the transaction that deletes them."""
     usage = MonthlyUsage.unscoped.filter(org=org_id, month=month)
     if not usage.update(bytes=F("bytes") - size):
         # Not counted yet, or imported: what is counted later adds up with it.

@@ -15,7 +15,6 @@ from captures.retention.pruning import prune
 from captures.retention.rules import Rule
 from captures.retention.tests.builders import make_policy, make_rows
 from devices.models import Device
-from sharing.models import LinkKind
 from tests.builders import make_device, make_label, make_link, make_org
 
 pytestmark = pytest.mark.django_db
@@ -146,7 +145,7 @@ def test_what_keeps_pictures_is_told_in_words(device):
     Capture.unscoped.filter(pk=rows[0].pk).update(hold=True)
     make_label(rows[1])
     make_link(rows[2])
-    make_link(rows[3], LinkKind.RANGE)
+    make_link(rows[3], "range")
     make_link(rows[4], revoked_at=AT)
     make_link(rows[5], expires_at=AT - timedelta(days=1))
     make_policy(device.org, days=10)
