@@ -6,6 +6,7 @@ from django.utils import timezone
 
 from captures.integrity.models import IntegrityFinding, Problem
 from captures.models import Capture
+from orgs import scope
 
 
 def note_finding(capture: Capture, problem: Problem, detail: str = "") -> None:
@@ -29,3 +30,10 @@ def forget_finding(capture: Capture) -> None:
 def needs_bytes(capture: Capture) -> bool:
     """Whether its bytes are known to be wrong, or are not there. The row comes with its ``finding``."""
     return hasattr(capture, "finding") or not default_storage.exists(capture.storage_key)
+
+
+def open_findings() -> list[IntegrityFinding]:
+    """All there are, of all organizations, the latest first."""
+    with scope.across_organizations("an operator asks what is wrong with the bytes of any picture"):
+        findings = IntegrityFinding.unscoped.select_related("capture__device", "org")
+        return list(findings.order_by("-pk"))

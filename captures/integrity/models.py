@@ -54,6 +54,8 @@ class HousekeepingRun(Row):
     error = models.TextField(blank=True)
 
     class Meta:
+        verbose_name = "housekeeping run"
+        verbose_name_plural = "housekeeping"
         constraints = [
             models.UniqueConstraint(fields=["job", "subject", "day"], name="captures_housekeepingrun_once_a_day")
         ]

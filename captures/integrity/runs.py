@@ -83,14 +83,8 @@ def _claim(job: str, day: date, subject: str, now: datetime) -> HousekeepingRun 
     if not (is_cut_off or has_failed):
         return None
     row = HousekeepingRun.objects.filter(pk=run.pk, turns=run.turns)
-    fields: dict[str, Any] = {
-        "seen_at": now,
-        "finished_at": None,
-        "error": "",
-        "report": {},
-        "turns": F("turns") + 1,
-    }
-    if not row.update(**fields):
+    begun: dict[str, Any] = {"seen_at": now, "finished_at": None, "error": "", "report": {}}
+    if not row.update(**begun, turns=F("turns") + 1):
         return None
     run.refresh_from_db()
     return run

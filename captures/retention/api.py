@@ -9,7 +9,7 @@ from captures.retention.policies import check_rule, remove_policy, set_policy
 from captures.retention.preview import current_rules, preview
 from captures.retention.pruning import next_run_at
 from captures.retention.rules import Rule
-from captures.retention.serializers import PreviewOut, RuleIn, RuleOut, as_rule
+from captures.retention.serializers import RetentionIn, RetentionOut, RetentionPreviewOut, as_rule
 from devices.api.views import get_device
 from devices.models import Device
 from orgs.api.parsers import JSONParser
@@ -31,29 +31,29 @@ class _Retention(MemberAPIView):
             "plan_days": self.org.retention_days,
             "next_run_at": next_run_at(self.org, timezone.now()),
         }
-        return Response(RuleOut(said).data)
+        return Response(RetentionOut(said).data)
 
     def keep(self, request: Request, device: Device | None) -> Response:
-        rule = as_rule(received(RuleIn, request))
+        rule = as_rule(received(RetentionIn, request))
         set_policy(org=self.org, rule=rule, device=device, acting_user=self.person)
         return self.answer(device)
 
     def foresee(self, request: Request, device: Device | None) -> Response:
-        rule = as_rule(received(RuleIn, request))
+        rule = as_rule(received(RetentionIn, request))
         check_rule(self.org, rule)
         wanted = {**current_rules(self.org), device.pk if device else None: rule}
         at = next_run_at(self.org, timezone.now())
-        return Response(PreviewOut(preview(self.org, at=at, rules=wanted, device=device)).data)
+        return Response(RetentionPreviewOut(preview(self.org, at=at, rules=wanted, device=device)).data)
 
 
 class OrganizationRetention(_Retention):
     """What holds for cameras without a rule of their own."""
 
-    @extend_schema(summary="Show how long pictures are kept", responses=RuleOut)
+    @extend_schema(summary="Show how long pictures are kept", responses=RetentionOut)
     def get(self, request: Request) -> Response:
         return self.answer(None)
 
-    @extend_schema(summary="Say how long pictures are kept", request=RuleIn, responses=RuleOut)
+    @extend_schema(summary="Say how long pictures are kept", request=RetentionIn, responses=RetentionOut)
     def put(self, request: Request) -> Response:
         return self.keep(request, None)
 
@@ -61,7 +61,7 @@ class OrganizationRetention(_Retention):
 class OrganizationRetentionPreview(_Retention):
     """What the next night would delete in the whole organization if that rule were saved; nothing is."""
 
-    @extend_schema(summary="Foresee what a rule would delete", request=RuleIn, responses=PreviewOut)
+    @extend_schema(summary="Foresee what a rule would delete", request=RetentionIn, responses=RetentionPreviewOut)
     def post(self, request: Request) -> Response:
         return self.foresee(request, None)
 
@@ -69,15 +69,17 @@ class OrganizationRetentionPreview(_Retention):
 class CameraRetention(_Retention):
     """A camera's own rule replaces its organization's, whole; ``DELETE`` takes it away."""
 
-    @extend_schema(summary="Show how long a camera's pictures are kept", responses=RuleOut)
+    @extend_schema(summary="Show how long a camera's pictures are kept", responses=RetentionOut)
     def get(self, request: Request, name: str) -> Response:
         return self.answer(get_device(self, name))
 
-    @extend_schema(summary="Say how long a camera's pictures are kept", request=RuleIn, responses=RuleOut)
+    @extend_schema(
+        summary="Say how long a camera's pictures are kept", request=RetentionIn, responses=RetentionOut
+    )
     def put(self, request: Request, name: str) -> Response:
         return self.keep(request, get_device(self, name))
 
-    @extend_schema(summary="Let a camera go by its organization's rule", responses=RuleOut)
+    @extend_schema(summary="Let a camera go by its organization's rule", responses=RetentionOut)
     def delete(self, request: Request, name: str) -> Response:
         device = get_device(self, name)
         remove_policy(device=device, acting_user=self.person)
@@ -87,6 +89,8 @@ class CameraRetention(_Retention):
 class CameraRetentionPreview(_Retention):
     """What the next night would delete of the camera if that rule were saved; nothing is."""
 
-    @extend_schema(summary="Foresee what a rule would delete of a camera", request=RuleIn, responses=PreviewOut)
+    @extend_schema(
+        summary="Foresee what a rule would delete of a camera", request=RetentionIn, responses=RetentionPreviewOut
+    )
     def post(self, request: Request, name: str) -> Response:
         return self.foresee(request, get_device(self, name))

@@ -55,7 +55,9 @@ class RetentionPolicy(Row, TenantModel):
                 fields=["org"], condition=Q(device=None), name="captures_retentionpolicy_one_an_organization"
             ),
             models.CheckConstraint(
-                condition=Q(all_days=None, hourly_days=None) | Q(all_days__gt=0, hourly_days__gte=0),
+                condition=Q(all_days=None, hourly_days=None)
+                # Compared with nothing, a number is neither more nor less; and what is not false would do.
+                | Q(all_days__isnull=False, all_days__gt=0, hourly_days__isnull=False),
                 name="captures_retentionpolicy_thinning_is_whole",
                 violation_error_message="Thinning needs both: days with all pictures, and days with one an hour.",
             ),

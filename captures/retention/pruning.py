@@ -1,22 +1,24 @@
 """Pruning: each organization once a night, on its own clock."""
 
 import logging
+import uuid
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from django.db.models import Q
+from django.db.models import Max, Q
 from django.utils import timezone
 
-from captures.integrity.runs import PRUNE, last_run, turn
+from captures.integrity.models import HousekeepingRun
+from captures.integrity.runs import PRUNE, turn
 from captures.retention.deleting import delete_due
 from captures.retention.keepers import NOTHING
 from captures.retention.models import RetentionPolicy
 from captures.retention.preview import Preview, current_groups
 from captures.retention.selection import select
 from orgs import scope
-from orgs.models import Organization
+from orgs.models import AuditEntry, Organization
 
 logger = logging.getLogger(__name__)
 
@@ -61,9 +63,9 @@ def with_rules() -> list[Organization]:
 
 def prune_due(org: Organization, now: datetime) -> bool:
     """Prune the organization's present night; False when it has not come, or was pruned already."""
-    night = _night(org, now)
-    if night is None:
+    if next_run_at(org, now) > now:
         return False
+    night = _today(org, now)
     with turn(PRUNE, day=night, subject=str(org.pk)) as ours:
         if ours is None:
             return False
@@ -74,24 +76,42 @@ def prune_due(org: Organization, now: datetime) -> bool:
 
 
 def next_run_at(org: Organization, now: datetime) -> datetime:
-    """When the organization is pruned next: at its next turn when tonight's is still to be done."""
+    """When the organization is pruned next: at once when this night is still to be done."""
+    last = nights_done(str(org.pk)).get(str(org.pk))
+    return next_night(org, now, last, last_changes([org.pk]).get(org.pk))
+
+
+def nights_done(*subjects: str) -> dict[str, date]:
+    """The last night that was done to its end, by the id of the organization; without ``subjects`` of all."""
+    done = HousekeepingRun.objects.filter(job=PRUNE, error="", finished_at__isnull=False).order_by()
+    if subjects:
+        done = done.filter(subject__in=subjects)
+    return dict(done.values("subject").annotate(last=Max("day")).values_list("subject", "last"))
+
+
+def next_night(org: Organization, now: datetime, last: date | None, changed: datetime | None) -> datetime:
+    """The same where it is known which night was done ``last``, and when a rule ``changed``.
+
+    What changed since the night came waits for the next one: nobody sees pictures go by day.
+    """
     zone, today = ZoneInfo(org.time_zone), _today(org, now)
     tonight = datetime.combine(today, NIGHT, zone)
     if now < tonight:
         return tonight
-    last = last_run(PRUNE, str(org.pk))
-    if last is None or last.day < today:
-        return max(now, tonight)
-    return datetime.combine(today + timedelta(days=1), NIGHT, zone)
+    is_over = (last is not None and last >= today) or (changed is not None and changed > tonight)
+    return datetime.combine(today + timedelta(days=1), NIGHT, zone) if is_over else now
+
+
+def last_changes(org_ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, datetime]:
+    """When the rules of the organizations, or what their plans keep at most, changed last. One query."""
+    of_rules = Q(action__startswith="retention.") | Q(after__has_key="retention_days")
+    with scope.across_organizations("looks when rules changed, which the audit of each organization tells"):
+        entries = AuditEntry.unscoped.filter(of_rules, org__in=list(org_ids)).order_by()
+        return dict(entries.values("org").annotate(last=Max("at")).values_list("org", "last"))
 
 
 def reported(done: Preview) -> dict[str, object]:
     return {"pictures": done.pictures, "bytes": done.bytes, "kept": done.kept}
-
-
-def _night(org: Organization, now: datetime) -> date | None:
-    today = _today(org, now)
-    return today if now >= datetime.combine(today, NIGHT, ZoneInfo(org.time_zone)) else None
 
 
 def _today(org: Organization, now: datetime) -> date:

@@ -1,5 +1,6 @@
 from typing import Any
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from captures.retention.rules import Rule
@@ -18,7 +19,7 @@ class ThinningIn(In):
     hourly_days = _days(0)
 
 
-class RuleIn(In):
+class RetentionIn(In):
     """What is kept, all of it: what is left out deletes nothing."""
 
     days = _days(1, required=False, allow_null=True, default=None)
@@ -39,7 +40,7 @@ class ThinningOut(serializers.Serializer[Rule]):
     hourly_days = serializers.IntegerField()
 
 
-class RuleOut(serializers.Serializer[Any]):
+class RetentionOut(serializers.Serializer[Any]):
     """``own``: of a camera, whether it has a rule of its own. ``plan_days``: nothing is kept longer."""
 
     days = serializers.IntegerField(source="rule.days", allow_null=True)
@@ -50,12 +51,13 @@ class RuleOut(serializers.Serializer[Any]):
     plan_days = serializers.IntegerField(allow_null=True)
     next_run_at = serializers.DateTimeField()
 
-    def get_thinning(self, answer: dict[str, Any]) -> ThinningOut | None:
+    @extend_schema_field(ThinningOut(allow_null=True))
+    def get_thinning(self, answer: dict[str, Any]) -> dict[str, Any] | None:
         rule: Rule = answer["rule"]
-        return None if rule.all_days is None else ThinningOut(rule).data  # type: ignore[return-value] # as the schema has it
+        return None if rule.all_days is None else dict(ThinningOut(rule).data)
 
 
-class PreviewOut(serializers.Serializer[Any]):
+class RetentionPreviewOut(serializers.Serializer[Any]):
     """What goes at ``at``; ``kept`` counts what would, by what keeps it."""
 
     at = serializers.DateTimeField()
