@@ -22,6 +22,12 @@ from orgs import scope
 # A page that counts for more organizations takes too long.
 MOST_ORGANIZATIONS = 100
 FILES_SHOWN = 200
+# What reports hold, in the order in which it is read; a database keeps it in one of its own.
+SHOWN = (
+    *("pictures", "bytes", "kept"),
+    *("files", "quarantined", "deleted", "restored"),
+    *("looked_for", "read", "bytes_read", "missing", "damaged", "mended"),
+)
 
 
 @dataclass(frozen=True)
@@ -54,7 +60,7 @@ def outcome_of(run: HousekeepingRun) -> str:
     """What a turn came to: “3 pictures, 1,200 bytes, kept: 2 held”."""
     if run.error:
         return f"failed: {run.error}"
-    said = [_in_words(name, value) for name, value in run.report.items() if name != "position"]
+    said = [_in_words(name, run.report[name]) for name in SHOWN if name in run.report]
     return ", ".join(filter(None, said)) or "nothing"
 
 
@@ -109,5 +115,5 @@ def _next_pruning(now: datetime) -> datetime | None:
 
 def _in_words(name: str, value: object) -> str:
     if isinstance(value, dict):
-        return f"{name}: " + ", ".join(f"{count} {word}" for word, count in value.items()) if value else ""
+        return f"{name}: " + ", ".join(f"{count} {word}" for word, count in sorted(value.items())) if value else ""
     return f"{value:,} {name.replace('_', ' ')}" if isinstance(value, int) else ""

@@ -7,7 +7,7 @@ from rest_framework.response import Response
 
 from captures.retention.policies import check_rule, remove_policy, set_policy
 from captures.retention.preview import current_rules, preview
-from captures.retention.pruning import next_run_at
+from captures.retention.pruning import next_run_at, night_after
 from captures.retention.rules import Rule
 from captures.retention.serializers import RetentionIn, RetentionOut, RetentionPreviewOut, as_rule
 from devices.api.views import get_device
@@ -42,7 +42,7 @@ class _Retention(MemberAPIView):
         rule = as_rule(received(RetentionIn, request))
         check_rule(self.org, rule)
         wanted = {**current_rules(self.org), device.pk if device else None: rule}
-        at = next_run_at(self.org, timezone.now())
+        at = night_after(self.org, timezone.now())
         return Response(RetentionPreviewOut(preview(self.org, at=at, rules=wanted, device=device)).data)
 
 

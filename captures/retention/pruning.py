@@ -89,6 +89,11 @@ def nights_done(*subjects: str) -> dict[str, date]:
     return dict(done.values("subject").annotate(last=Max("day")).values_list("subject", "last"))
 
 
+def night_after(org: Organization, now: datetime) -> datetime:
+    """When what is changed now is done."""
+    return next_night(org, now, None, now)
+
+
 def next_night(org: Organization, now: datetime, last: date | None, changed: datetime | None) -> datetime:
     """The same where it is known which night was done ``last``, and when a rule ``changed``.
 
@@ -98,7 +103,7 @@ def next_night(org: Organization, now: datetime, last: date | None, changed: dat
     tonight = datetime.combine(today, NIGHT, zone)
     if now < tonight:
         return tonight
-    is_over = (last is not None and last >= today) or (changed is not None and changed > tonight)
+    is_over = (last is not None and last >= today) or (changed is not None and changed >= tonight)
     return datetime.combine(today + timedelta(days=1), NIGHT, zone) if is_over else now
 
 

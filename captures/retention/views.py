@@ -16,7 +16,7 @@ from captures.retention.deleting import CaptureHeld, delete_capture, hold_captur
 from captures.retention.forms import RetentionForm, initial_of
 from captures.retention.policies import check_rule, remove_policy, set_policy
 from captures.retention.preview import Preview, current_rules, preview
-from captures.retention.pruning import next_run_at
+from captures.retention.pruning import next_run_at, night_after
 from captures.retention.rules import Rule
 from devices.access import devices_of
 from devices.models import Device
@@ -102,7 +102,7 @@ def _policy_page(request: MemberRequest, device: Device | None) -> HttpResponse:
 
 def _foresee(org: Organization, rules: dict[uuid.UUID | None, Rule], device: Device | None, rule: Rule) -> Preview:
     wanted = {**rules, device.pk if device else None: rule}
-    return preview(org, at=next_run_at(org, timezone.now()), rules=wanted, device=device)
+    return preview(org, at=night_after(org, timezone.now()), rules=wanted, device=device)
 
 
 def _standing(org: Organization, rules: dict[uuid.UUID | None, Rule], device: Device | None) -> dict[str, Any]:

@@ -31,7 +31,9 @@ def in_words(rule: Rule) -> str:
 def of_run(run: HousekeepingRun) -> str:
     """What a pruning came to."""
     report = run.report
-    return Preview(run.started_at, report["pictures"], report["bytes"], report["kept"]).past_sentence
+    return Preview(
+        run.started_at, report["pictures"], report["bytes"], dict(sorted(report["kept"].items()))
+    ).past_sentence
 
 
 def _days(number: int) -> str:

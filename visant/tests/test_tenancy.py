@@ -66,6 +66,7 @@ MAY_LOOK_ACROSS = {
     "captures/evaluation/seeing.py": "looks whether a camera it was given has a newer picture",
     "captures/services.py": "finds the first copy of a picture, by its camera",
     "captures/upkeep.py": "sweeps the files of all organizations",
+    "captures/integrity/admin.py": "tells operators how many pictures are wrong",
     "captures/integrity/checking.py": "looks over the pictures of all organizations",
     "captures/integrity/findings.py": "writes what was found of a picture it was given",
     "captures/retention/deleting.py": "deletes pictures it was given; forgets old deletions of all organizations",

@@ -8,6 +8,7 @@ from django.utils import timezone
 
 from captures.models import HousekeepingRun, RetentionPolicy
 from captures.retention.policies import InvalidPolicy, remove_policy, set_policy
+from captures.retention.pruning import next_run_at, night_after
 from captures.retention.rules import Rule
 from captures.retention.tests.builders import make_policy, make_rows
 from devices.models import Device
@@ -44,12 +45,14 @@ def test_what_is_saved_was_previewed(device, of_camera):
     shown = client.post(url, wanted)
     assert (shown.status_code, rule_of(device, own=of_camera)) == (200, None)
     assert "Deletes 2 pictures, 2 kB." in shown.content.decode()
+    assert shown.context["preview"].at == night_after(device.org, timezone.now())
     previewed = shown.context["form"]["previewed"].value()
     # Something else than what was shown is shown first.
     assert client.post(url, {**wanted, "days": "20", "previewed": previewed}).status_code == 200
     assert rule_of(device, own=of_camera) is None
     assert client.post(url, {**wanted, "previewed": previewed}).status_code == 302
     assert rule_of(device, own=of_camera) == (30, 1_500_000_000, 7, 0, False)
+    assert next_run_at(device.org, timezone.now()) == shown.context["preview"].at
     again = client.get(url)
     assert again.context["form"]["gigabytes"].value() == "1.5"
     text = again.content.decode()
