@@ -27,7 +27,8 @@ INSERT INTO captures_capture (id, org_id, device_id, record_id, captured_at, rec
   sha256, thumbnail_key, content_type, width, height, trigger_label, trigger_id, metadata, hold, evaluation_status,
   evaluation_attempts, reason, verdict, not_judged)
 SELECT gen_random_uuid(), %s, %s, n, %s - n * interval '1 minute', %s - n * interval '1 minute', %s || '/' || n,
-  %s, lpad(n::text, 64, '0'), '', 'image/jpeg', 640, 480, '', '', '{}', n %% 1000 = 0, 'completed', 1, '', 'normal', ''
+  %s, lpad(n::text, 64, '0'), '', 'image/jpeg', 640, 480, '', '', '{}', n %% 1000 = 0, 'completed', 1, '',
+  'normal', ''
 FROM generate_series(1, %s) AS n
 """
 JUDGED = """
@@ -38,14 +39,14 @@ SELECT gen_random_uuid(), org_id, id, 1, 'scene', '1', 'normal', 0, '', '[]', '{
 """
 
 
-def timed(label: str, pictures: int, call: Callable[[], Any]) -> Any:
+def timed(label: str, call: Callable[[], Any], *, pictures: int | None = None) -> Any:
+    """Print how long it took, by the pictures of the result or those that are given, and return the result."""
     before, began = _memory(), time.perf_counter()
     result = call()
     seconds = time.perf_counter() - began
-    print(
-        f"| {label} | {pictures:,} | {seconds:.1f} | {pictures / seconds:,.0f} | {_memory() - before:.0f} |",
-        flush=True,
-    )
+    count = result.pictures if pictures is None else pictures
+    more = _memory() - before
+    print(f"| {label} | {count:,} | {seconds:.1f} | {count / seconds:,.0f} | {more:.0f} |", flush=True)
     return result
 
 
@@ -106,19 +107,18 @@ def run(options: argparse.Namespace) -> None:
         days = options.pictures // CAMERAS // 1440
         print("| what | pictures | seconds | a second | more memory, MB |\n| --- | --- | --- | --- | --- |")
         nothing = {None: Rule(days=days + 2)}
-        timed("foreseeing that nothing goes", options.pictures, lambda: preview(org, at=now, rules=nothing))
-        all_but_a_tenth = {None: Rule(days=max(1, days // 10))}
-        foreseen = preview(org, at=now, rules=all_but_a_tenth)
-        timed("foreseeing by days", foreseen.pictures, lambda: preview(org, at=now, rules=all_but_a_tenth))
+        timed(
+            "foreseeing that nothing goes", lambda: preview(org, at=now, rules=nothing), pictures=options.pictures
+        )
+        by_days = {None: Rule(days=max(1, days // 10))}
+        timed("foreseeing by days", lambda: preview(org, at=now, rules=by_days))
         thinned = {None: Rule(all_days=2, hourly_days=20)}
-        foreseen = preview(org, at=now, rules=thinned)
-        timed("foreseeing by thinning", foreseen.pictures, lambda: preview(org, at=now, rules=thinned))
+        foreseen = timed("foreseeing by thinning", lambda: preview(org, at=now, rules=thinned))
         org.retention_policies.create(all_days=2, hourly_days=20)
-        done = timed("pruning by thinning", foreseen.pictures, lambda: prune(org, at=now))
+        done = timed("pruning by thinning", lambda: prune(org, at=now))
         if done != foreseen:
             raise SystemExit(f"Foreseen was {foreseen}, and done {done}.")
-        left = Capture.unscoped.count()
-        timed("the next night: nothing goes", left, lambda: prune(org, at=now))
+        timed("the night after", lambda: prune(org, at=now), pictures=Capture.unscoped.count())
 
 
 def main() -> None:

@@ -12,7 +12,7 @@ from django.utils import timezone
 from captures.integrity.models import HousekeepingRun, IntegrityFinding
 from captures.integrity.overview import jobs, outcome_of, would_do
 from captures.integrity.runs import INTEGRITY, PRUNE, SWEEP
-from orgs.readonly import ArchiveAdmin
+from orgs.readonly import ArchiveAdmin, CappedPaginator
 
 
 @admin.register(HousekeepingRun)
@@ -55,8 +55,8 @@ class HousekeepingRunAdmin(ArchiveAdmin):
 
     @staticmethod
     def _wrong() -> int:
-        """No further than a thousand: more is no other news."""
-        return IntegrityFinding.unscoped.all()[:1000].count()
+        """No further than lists are counted: more is no other news."""
+        return IntegrityFinding.unscoped.order_by()[: CappedPaginator.most].count()
 
 
 @admin.register(IntegrityFinding)

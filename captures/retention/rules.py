@@ -5,7 +5,6 @@ import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
-from enum import Enum
 from zoneinfo import ZoneInfo
 
 from visant_camera.rule_checks import RuleError
@@ -76,14 +75,7 @@ def groups_of(org: Organization, devices: Sequence[Device], rules: Rules) -> lis
     return [group for group in groups if group.cameras and group.rule.deletes]
 
 
-class Fate(Enum):
-    """What needs no looking at the neighbours."""
-
-    GOES = "goes"
-    STAYS = "stays"
-
-
-Bucket = Fate | date | tuple[date, int, timedelta | None]
+Bucket = date | tuple[date, int, timedelta | None]
 
 
 @dataclass(frozen=True)
@@ -105,17 +97,10 @@ class Tiers:
         daily = None if rule.all_days is None else rule.all_days + (rule.hourly_days or 0)
         return cls(zone, before(rule.days), before(daily), before(rule.all_days))
 
-    @property
-    def end(self) -> datetime | None:
-        """From there on all stay; None: all of them stay."""
-        return max(filter(None, (self.expired, self.daily, self.hourly)), default=None)
-
-    def bucket_of(self, moment: datetime) -> Bucket:
-        """What a picture of ``moment`` falls under: a fate, or the day or hour of which one picture stays."""
-        if self.expired is not None and moment < self.expired:
-            return Fate.GOES
+    def bucket_of(self, moment: datetime) -> Bucket | None:
+        """The day or the hour of which one picture stays; None where all of them do. ``moment`` is not expired."""
         if self.hourly is None or moment >= self.hourly:
-            return Fate.STAYS
+            return None
         local = moment.astimezone(self.zone)
         if self.daily is not None and moment < self.daily:
             return local.date()

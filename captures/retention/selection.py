@@ -8,22 +8,22 @@ import heapq
 import uuid
 from collections.abc import Iterator
 from datetime import datetime
-from itertools import groupby, islice
+from itertools import chain, groupby, islice
 from operator import itemgetter
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from django.db.models import Sum
+from django.db.models import QuerySet, Sum
 
-from captures.models import Capture
+from captures.models import Capture, CaptureQuerySet
 from captures.retention.keepers import NOTHING, kept_by
-from captures.retention.rules import Camera, Fate, Group, Tiers
+from captures.retention.rules import Camera, Group, Tiers
 from captures.services import DOUBTFUL_BEFORE
 from orgs.keyset import Position, newer_than
 from orgs.models import Organization
 
-BATCH = 500
+BATCH = 1000
 # Read at once while looking for them; a row is a moment and an id.
-ROWS_READ = 2000
+ROWS_READ = 5000
 
 Seen = tuple[datetime, uuid.UUID]
 
@@ -43,19 +43,36 @@ def select(group: Group, *, org: Organization, at: datetime) -> Iterator[list[Du
     """
     stored = _stored_bytes(group) if group.rule.bytes is not None else 0
     for camera in group.cameras:
-        for pks in _batches(pk for (_, pk), goes in _walk(camera, _tiers(group, camera, at), at=at) if goes):
-            batch = _weigh(pks, org, at)
+        for batch in _of_camera(camera, _tiers(group, camera, at), org, at):
             stored -= sum(due.byte_size for due in batch if due.kept == NOTHING)
             yield batch
     if group.rule.bytes is not None:
         yield from _oldest(group, org, at, excess=stored - group.rule.bytes)
 
 
+def _of_camera(camera: Camera, tiers: Tiers, org: Organization, at: datetime) -> Iterator[list[Due]]:
+    """What days and thinning let go: what is expired as a whole, then what is not chosen to stay."""
+    kept = kept_by(org=org, at=at)
+    for expired in _expired(camera, tiers):
+        for rows in _pages(expired.annotate(kept=kept), BATCH, "byte_size", "kept"):
+            yield [Due(pk, size, word) for _, pk, size, word in rows]
+    for pks in _batches(pk for (_, pk), goes in _walk(camera, tiers) if goes):
+        yield _weigh(pks, org, at)
+
+
+def _expired(camera: Camera, tiers: Tiers) -> Iterator[CaptureQuerySet]:
+    """Pictures of clocks that were not set are as old as they are here; the others as they are."""
+    if tiers.expired is not None:
+        captures = Capture.unscoped.filter(device=camera.pk, captured_at__lt=tiers.expired)
+        yield captures.filter(captured_at__lt=DOUBTFUL_BEFORE, received_at__lt=tiers.expired)
+        yield captures.filter(captured_at__gte=DOUBTFUL_BEFORE)
+
+
 def _oldest(group: Group, org: Organization, at: datetime, *, excess: int) -> Iterator[list[Due]]:
     """Of what the other rules leave, the oldest: until so many bytes are gone."""
     if excess <= 0:
         return
-    walks = [_walk(camera, _tiers(group, camera, at), at=at, to_the_end=True) for camera in group.cameras]
+    walks = [_walk(camera, _tiers(group, camera, at), to_the_end=True) for camera in group.cameras]
     rest = (pk for (_, pk), goes in heapq.merge(*walks, key=itemgetter(0)) if not goes)
     for pks in _batches(rest):
         taken = []
@@ -69,53 +86,43 @@ def _oldest(group: Group, org: Organization, at: datetime, *, excess: int) -> It
             return
 
 
-def _walk(camera: Camera, tiers: Tiers, *, at: datetime, to_the_end: bool = False) -> Iterator[tuple[Seen, bool]]:
-    """The pictures of a camera, the earliest first, each with whether the rule of days or thinning lets it go."""
-    yield from _of_unset_clocks(camera, tiers, to_the_end)
-    if tiers.end is None and not to_the_end:
+def _walk(camera: Camera, tiers: Tiers, *, to_the_end: bool = False) -> Iterator[tuple[Seen, bool]]:
+    """What is not expired, the earliest first, each with whether thinning lets it go.
+
+    As far as there is thinning; ``to_the_end`` all. Only the index is read.
+    """
+    captures = Capture.unscoped.filter(device=camera.pk)
+    if to_the_end:
+        unset = captures.filter(captured_at__lt=DOUBTFUL_BEFORE)
+        if tiers.expired is not None:
+            unset = unset.filter(received_at__gte=tiers.expired)
+        yield from (((moment, pk), False) for rows in _pages(unset, ROWS_READ) for moment, pk in rows)
+    elif tiers.hourly is None:
         return
-    rows = _rows(camera, before=None if to_the_end else tiers.end)
-    for bucket, members in groupby(rows, key=lambda seen: tiers.bucket_of(seen[0])):
-        if isinstance(bucket, Fate):
-            yield from ((seen, bucket is Fate.GOES) for seen in members)
+    else:
+        captures = captures.filter(captured_at__lt=tiers.hourly)
+    captures = captures.filter(captured_at__gte=max(filter(None, (tiers.expired, DOUBTFUL_BEFORE))))
+    seen = chain.from_iterable(_pages(captures, ROWS_READ))
+    for bucket, members in groupby(seen, key=lambda row: tiers.bucket_of(row[0])):
+        if bucket is None:
+            yield from ((row, False) for row in members)
             continue
-        seens = list(members)
-        chosen = tiers.chosen_of(bucket, [moment for moment, _ in seens])
-        yield from ((seen, place != chosen) for place, seen in enumerate(seens))
+        rows = list(members)
+        chosen = tiers.chosen_of(bucket, [moment for moment, _ in rows])
+        yield from ((row, place != chosen) for place, row in enumerate(rows))
 
 
-def _of_unset_clocks(camera: Camera, tiers: Tiers, to_the_end: bool) -> Iterator[tuple[Seen, bool]]:
-    """Pictures with a moment before there were cameras: they are as old as they are here, and not thinned."""
-    wanted = Capture.unscoped.filter(device=camera.pk, captured_at__lt=DOUBTFUL_BEFORE)
-    if not to_the_end:
-        if tiers.expired is None:
-            return
-        wanted = wanted.filter(received_at__lt=tiers.expired)
-    position: Position | None = None
+def _pages(captures: CaptureQuerySet, size: int, *columns: str) -> Iterator[list[tuple[Any, ...]]]:
+    """Moment, id and ``columns`` of the captures along the index of their camera, so many at once."""
+    captures = captures.order_by("captured_at", "pk")
+    rows: QuerySet[Capture] = captures
     while True:
-        rows = wanted if position is None else newer_than(wanted, position, field="captured_at")
-        batch = list(
-            rows.order_by("captured_at", "pk").values_list("captured_at", "pk", "received_at")[:ROWS_READ]
-        )
-        for moment, pk, received_at in batch:
-            yield (moment, pk), tiers.expired is not None and received_at < tiers.expired
-        if len(batch) < ROWS_READ:
+        page = list(rows.values_list("captured_at", "pk", *columns)[:size])
+        if page:
+            yield page
+        if len(page) < size:
             return
-        position = Position(*batch[-1][:2])
-
-
-def _rows(camera: Camera, *, before: datetime | None) -> Iterator[Seen]:
-    """Moments and ids from the index alone."""
-    position = Position(DOUBTFUL_BEFORE, uuid.UUID(int=0))
-    while True:
-        rows = newer_than(Capture.unscoped.filter(device=camera.pk), position, field="captured_at")
-        if before is not None:
-            rows = rows.filter(captured_at__lt=before)
-        batch = list(rows.order_by("captured_at", "pk").values_list("captured_at", "pk")[:ROWS_READ])
-        yield from batch
-        if len(batch) < ROWS_READ:
-            return
-        position = Position(*batch[-1])
+        rows = newer_than(captures, Position(*page[-1][:2]), field="captured_at")
 
 
 def _weigh(pks: list[uuid.UUID], org: Organization, at: datetime) -> list[Due]:

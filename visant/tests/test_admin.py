@@ -11,8 +11,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from captures.models import CalendarDay, Capture, HousekeepingRun, IntegrityFinding, Rejection
-from captures.retention.deleting import delete_capture
+from captures.models import CalendarDay, Capture, DeletedCapture, HousekeepingRun, IntegrityFinding, Rejection
 from captures.retention.policies import set_policy
 from captures.retention.rules import Rule
 from devices.models import DeviceKeyUsage
@@ -101,7 +100,9 @@ def fill() -> dict[str, Model]:
     )
     IntegrityFinding.unscoped.create(org=org, capture=capture, problem="missing")
     rows["retentionpolicy"] = set_policy(org=org, rule=Rule(days=30), acting_user=owner)
-    delete_capture(capture=make_capture(device), acting_user=owner)
+    moments = dict.fromkeys(("captured_at", "received_at", "deleted_at"), later)
+    gone = {"capture_id": org.pk, "record_id": number, "sha256": "", "deleted_by": "rule", **moments}
+    DeletedCapture.unscoped.create(org=org, device=device, **gone)
     HousekeepingRun.objects.create(job="prune", subject=str(org.pk), day=TODAY, report={"pictures": 1})
     MonthlyUsage.unscoped.create(org=org, month=TODAY.replace(day=1))
     LimitWarning.unscoped.create(org=org, limit="bytes", period=TODAY, percent=70)
