@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import islice
+from typing import Any
 
 from django.core.files.storage import Storage, default_storage, storages
 from django.db import transaction
@@ -81,24 +82,8 @@ def sweep_files_daily() -> None:
         logger.info("Swept: %d files to the quarantine, %d deleted, %d restored.", quarantined, deleted, restored)
 
 
-def _old_files(storage: Storage, *, before: datetime, folder: str = "") -> Iterator[str]:
-    try:
-        folders, names = storage.listdir(folder)
-    except FileNotFoundError:
-        return
-    for name in names:
-        key = f"{folder}/{name}" if folder else name
-        if _modified_before(storage, key, before):
-            yield key
-    for inner in folders:
-        yield from _old_files(storage, before=before, folder=f"{folder}/{inner}" if folder else inner)
-
-
-def _modified_before(storage: Storage, key: str, before: datetime) -> bool:
-    try:
-        return storage.get_modified_time(key) < before
-    except FileNotFoundError:
-        return False  # renamed or deleted since it was listed
+def _old_files(storage: Any, *, before: datetime) -> Iterator[str]:
+    return (file.key for file in storage.list_files() if file.modified_at < before)
 
 
 def _of_known_organizations(keys: list[str]) -> list[str]:
@@ -117,8 +102,12 @@ def _uuid(text: str) -> uuid.UUID | None:
 
 def _without_row(keys: list[str]) -> list[str]:
     pictures = [candidate for key in keys for candidate in _pictures_of(key)]
-    rows = Capture.unscoped.filter(storage_key__in=pictures).values_list("storage_key", "thumbnail_key")
-    known = {key for row in rows for key in row}
+    rows = Capture.unscoped.pictured().filter(storage_key__in=pictures)
+    # A thumbnail whose picture was not kept is found by the id of its row, which its name holds.
+    named = [_uuid(key.rpartition("/")[2].removesuffix(THUMBNAIL)) for key in keys if key.endswith(THUMBNAIL)]
+    bare = Capture.unscoped.filter(pk__in=filter(None, named), storage_key="")
+    found = [*rows.values_list("storage_key", "thumbnail_key"), *bare.values_list("storage_key", "thumbnail_key")]
+    known = {key for row in found for key in row}
     return [key for key in keys if key not in known]
 
 

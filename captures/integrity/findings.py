@@ -1,6 +1,5 @@
 """What was found wrong with the bytes of pictures."""
 
-from django.core.files.storage import default_storage
 from django.db import IntegrityError
 from django.utils import timezone
 
@@ -25,11 +24,6 @@ def note_finding(capture: Capture, problem: Problem, detail: str = "") -> None:
 def forget_finding(capture: Capture) -> None:
     """Its bytes are as they were."""
     IntegrityFinding.unscoped.filter(capture=capture.pk).delete()
-
-
-def needs_bytes(capture: Capture) -> bool:
-    """Whether its bytes are known to be wrong, or are not there. The row comes with its ``finding``."""
-    return hasattr(capture, "finding") or not default_storage.exists(capture.storage_key)
 
 
 def open_findings() -> list[IntegrityFinding]:

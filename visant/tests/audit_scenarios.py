@@ -14,7 +14,7 @@ from allauth.mfa.models import Authenticator
 from allauth.socialaccount.models import SocialAccount
 from django.utils import timezone
 
-from captures.evaluation.teaching import change_definition, learn_again
+from captures.evaluation.teaching import activate_imported, change_definition, import_definition, learn_again
 from captures.models import Capture
 from captures.retention.deleting import delete_capture, hold_capture, release_capture
 from captures.retention.policies import remove_policy, set_policy
@@ -25,7 +25,7 @@ from devices.services.claims import claim_camera, claim_unit, hand_out_key, repl
 from devices.services.configuring import configure_device
 from devices.services.devices import add_device, register_device, rename_device
 from devices.services.installations import end_installation, revoke_keys
-from devices.services.keys import finish_rotation, issue_key, revoke_key
+from devices.services.keys import finish_rotation, issue_key, keep_key, revoke_key
 from devices.services.labels import Claim
 from devices.services.lifecycle import reinstate_device, resume_device, retire_device, suspend_device
 from devices.services.rotation import rotate_key
@@ -44,8 +44,11 @@ from orgs.services import (
     recovery,
     tokens,
 )
+from orgs.services.imports import import_member, import_organization
 from orgs.services.organizations import change_organization, create_organization, found_organization
 from orgs.services.plans import make_activation_code, redeem_code
+from sharing.models import LinkKind
+from sharing.services import import_link
 from tests.builders import (
     PASSWORD,
     make_capture,
@@ -274,6 +277,27 @@ def _(world: World) -> Call:
     return partial(issue_key, device=world.device, acting_user=world.owner)
 
 
+@audited("orgs.services.imports.import_organization", "organization.founded organization")
+def _(world: World) -> Call:
+    return partial(import_organization, name="Old", owner=world.owner, external_id="1", created_at=None)
+
+
+@audited("orgs.services.imports.import_member", "membership.imported membership")
+def _(world: World) -> Call:
+    return partial(import_member, org=make_org(), user=world.owner, role=Role.VIEWER)
+
+
+@audited("sharing.services.import_link", "share.imported sharelink")
+def _(world: World) -> Call:
+    kind = LinkKind.DEVICE
+    return partial(import_link, device=world.device, token="x" * 20, kind=kind, capture=None, created_by=None)
+
+
+@audited("devices.services.keys.keep_key", "key.kept devicekey")
+def _(world: World) -> Call:
+    return partial(keep_key, device=world.device, text="an-earlier-systems-key", acting_user=world.owner)
+
+
 @audited("devices.services.keys.revoke_key", "key.revoked devicekey")
 def _(world: World) -> Call:
     return partial(revoke_key, key=world.device.keys.get(), acting_user=world.owner)
@@ -299,6 +323,17 @@ def _(world: World) -> Call:
     make_definition(world.device)
     shapes: dict[str, Any] = {"regions": [], "ignore_regions": []}
     return partial(change_definition, device=world.device, text="New", acting_user=world.owner, **shapes)
+
+
+@audited("captures.evaluation.teaching.import_definition", "definition.imported definition")
+def _(world: World) -> Call:
+    return partial(import_definition, device=world.device, text="An empty yard.", acting_user=world.owner)
+
+
+@audited("captures.evaluation.teaching.activate_imported", "definition.changed definition")
+def _(world: World) -> Call:
+    version = import_definition(device=world.device, text="An empty yard.", acting_user=None)
+    return partial(activate_imported, device=world.device, definition=version, acting_user=world.owner)
 
 
 @audited("captures.evaluation.teaching.learn_again", "definition.learn_again definition")

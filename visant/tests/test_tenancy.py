@@ -65,6 +65,7 @@ MAY_LOOK_ACROSS = {
     "captures/calendar/settling.py": "keeps the calendar of all organizations",
     "captures/evaluation/seeing.py": "looks whether a camera it was given has a newer picture",
     "captures/services.py": "finds the first copy of a picture, by its camera",
+    "captures/moving/writing.py": "writes rows of the organization it was given",
     "captures/upkeep.py": "sweeps the files of all organizations",
     "captures/integrity/admin.py": "tells operators how many pictures are wrong",
     "captures/integrity/checking.py": "looks over the pictures of all organizations",
@@ -77,6 +78,7 @@ MAY_LOOK_ACROSS = {
     "captures/evaluation/services.py": "workers judge for all organizations; writes rows it was given",
     "captures/evaluation/tasks.py": "workers are woken for all organizations",
     "captures/evaluation/teaching.py": "writes the label of a capture it was given, locks a camera it was given",
+    "sharing/services.py": "a token opens one link, whosever it is",
     "visant/management/commands/demo.py": "an operator's command, before anybody is there",
 }
 # Who opens the second wall for all organizations, each place with its reason beside it in the code.
@@ -105,6 +107,8 @@ MAY_SEE_ALL = {
     "captures/retention/deleting.py": "a job forgets old deletions of all organizations",
     "captures/retention/pruning.py": "a job finds the organizations it prunes, each within itself",
     "captures/upkeep.py": "a job sweeps for all organizations",
+    "sharing/services.py": "a token opens one link, whosever it is",
+    "sharing/management/commands/import_visant_db.py": "a command brings in several organizations",
     "visant/management/commands/demo.py": "a command, before anybody is there",
 }
 OPENS_ALL = re.compile(r"\b(?:across_organizations|enter_all)\(")

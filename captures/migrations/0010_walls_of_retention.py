@@ -4,7 +4,7 @@ from orgs.policies import ProtectTables, SameOrganization
 
 
 class Migration(migrations.Migration):
-    dependencies = [("captures", "0007_retention")]
+    dependencies = [("captures", "0009_retention")]
 
     operations = [
         SameOrganization("captures_retentionpolicy", "device_id", "devices_device"),
