@@ -25,6 +25,10 @@ class TooManyPixels(TooLarge):
     code = "too_many_pixels"
 
 
+class TooManyBytes(TooLarge):
+    code = "too_many_bytes"
+
+
 class PictureFacts(NamedTuple):
     """``width`` and ``height`` in pixels, as stored (before any EXIF orientation)."""
 
@@ -43,6 +47,21 @@ Image.MAX_IMAGE_PIXELS = settings.VISANT_MAX_MEGAPIXELS * 1_000_000
 
 # What the readers raise; an IndexError is a PNG without pixels.
 BROKEN = (OSError, SyntaxError, ValueError, EOFError, IndexError, zlib.error)
+
+
+def picture_limit() -> int:
+    """The largest picture that is taken, in bytes."""
+    return settings.VISANT_MAX_PICTURE_MB * 1024 * 1024
+
+
+def refuse_large_picture(size: int) -> None:
+    """Raise :class:`TooManyBytes` for a picture of more bytes than it may have."""
+    if size > picture_limit():
+        raise TooManyBytes(too_many_bytes())
+
+
+def too_many_bytes() -> str:
+    return f"A picture may have up to {settings.VISANT_MAX_PICTURE_MB} MB."
 
 
 def inspect_picture(data: bytes) -> PictureFacts:

@@ -5,6 +5,7 @@ from django.db import models
 from django.utils import timezone
 
 from captures.calendar.models import CalendarDay, Rejection
+from captures.direct.models import PendingUpload
 from captures.evaluation.models import Definition, Evaluation, Label, State
 from captures.integrity.models import HousekeepingRun, IntegrityFinding
 from captures.retention.models import DeletedCapture, RetentionPolicy
@@ -21,6 +22,7 @@ __all__ = [
     "HousekeepingRun",
     "IntegrityFinding",
     "Label",
+    "PendingUpload",
     "Rejection",
     "RetentionPolicy",
     "State",

@@ -2,6 +2,7 @@
 
 import hashlib
 import logging
+import uuid
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any, NamedTuple
@@ -94,7 +95,7 @@ def store_capture(
     if _insert(capture):
         return capture, True
     first = _first_of(capture)
-    if first.storage_key and (hasattr(first, "finding") or not _has_bytes(first)):
+    if not has_bytes(first):
         _save_bytes(first, data)  # lost since, and here are the same again: a receipt is for what is there
         forget_finding(first)
     return first, False
@@ -130,7 +131,15 @@ def _save_bytes(capture: Capture, data: bytes) -> None:
         raise StorageUnavailable("The picture could not be written; keep it and send it again.") from error
 
 
-def _has_bytes(capture: Capture) -> bool:
+def has_bytes(capture: Capture) -> bool:
+    """Whether the picture need not be sent again: its file is there and not known to be damaged, or none is kept.
+
+    ``capture`` comes from :func:`find_first`. Raises :class:`StorageUnavailable`.
+    """
+    if not capture.storage_key:
+        return True
+    if hasattr(capture, "finding"):
+        return False
     try:
         return default_storage.exists(capture.storage_key)
     except OSError as error:
@@ -193,32 +202,42 @@ def _insert_statement() -> str:
 
 def _first_of(capture: Capture) -> Capture:
     """Return the row that was there first, or raise :class:`RecordIdTaken`."""
-    same_record = Q(record_id=capture.record_id)
-    same_picture = Q(captured_at=capture.captured_at, sha256=capture.sha256)
-    there = Capture.unscoped.filter(same_record | same_picture, device=capture.device_id)
-    rows = list(there.select_related("finding"))
-    for row in rows:
-        if row.record_id == capture.record_id and row.sha256 != capture.sha256:
-            raise RecordIdTaken(f"Another picture was already stored under the record id {row.record_id}.")
-    if not rows:
-        return _deleted_one(capture)
-    return next((row for row in rows if row.record_id == capture.record_id), rows[0])
-
-
-def _deleted_one(capture: Capture) -> Capture:
-    """What a receipt can still say of a picture that was deleted since it came first. Its row is not there."""
-    same_record = Q(record_id=capture.record_id)
-    same_picture = Q(captured_at=capture.captured_at, sha256=capture.sha256)
-    rows = list(DeletedCapture.unscoped.filter(same_record | same_picture, device=capture.device_id))
-    gone = next((row for row in rows if row.record_id == capture.record_id), rows[0] if rows else None)
-    if gone is None:
+    first = find_first(
+        device_id=capture.device_id,
+        record_id=capture.record_id,
+        captured_at=capture.captured_at,
+        sha256=capture.sha256,
+    )
+    if first is None:
         raise Unavailable("The picture's first copy was just deleted; send it again.")
-    if gone.sha256 != capture.sha256:
-        raise RecordIdTaken(f"Another picture was already stored under the record id {gone.record_id}.")
+    return first
+
+
+def find_first(*, device_id: uuid.UUID, record_id: str, captured_at: datetime, sha256: str) -> Capture | None:
+    """Return the camera's row that is the same picture, with its ``finding`` if there is one, or None.
+
+    It is the same under the same record id, or with the same bytes at the same moment. Of one that was deleted
+    since, a row that is not there any more says what can still be said. Raises :class:`RecordIdTaken`.
+    """
+    same_record = Q(record_id=record_id)
+    same_picture = Q(captured_at=captured_at, sha256=sha256)
+    there = Capture.unscoped.filter(same_record | same_picture, device=device_id).select_related("finding")
+    rows: list[Capture] = list(there)
+    if not rows:
+        gone = DeletedCapture.unscoped.filter(same_record | same_picture, device=device_id)
+        rows = [_as_it_was(row) for row in gone]
+    for row in rows:
+        if row.record_id == record_id and row.sha256 != sha256:
+            raise RecordIdTaken(f"Another picture was already stored under the record id {row.record_id}.")
+    return next((row for row in rows if row.record_id == record_id), rows[0] if rows else None)
+
+
+def _as_it_was(gone: DeletedCapture) -> Capture:
+    """What a receipt can still say of a deleted picture."""
     return Capture(
         pk=gone.capture_id,
         org_id=gone.org_id,
-        device=capture.device,
+        device_id=gone.device_id,
         record_id=gone.record_id,
         captured_at=gone.captured_at,
         received_at=gone.received_at,

@@ -106,7 +106,7 @@ class S3Server:
             ),
         )
 
-    def keys(self, prefix: str = "") -> set[str]:
+    def names(self, prefix: str = "") -> set[str]:
         """The name of every object, those in the quarantine included."""
         pages = self.client().get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=prefix)
         return {entry["Key"] for page in pages for entry in page.get("Contents", ())}

@@ -9,7 +9,6 @@ import logging
 import socket
 import sys
 import threading
-import time
 from typing import Any
 
 from moto.server import DomainDispatcherApplication, create_backend_app
@@ -30,15 +29,15 @@ class Trouble:
     def __init__(self, app: Any) -> None:
         self.app = app
         self.told: dict[str, Any] = {}
-        self.lock = threading.Lock()
+        self.news = threading.Condition()
 
     def __call__(self, env: dict[str, Any], start: Any) -> Any:
         kind = self._kind_for(env["REQUEST_METHOD"])
         if kind == "fail":
             env["wsgi.input"].read(int(env.get("CONTENT_LENGTH") or 0))
             return answer_error(start, 503, "SlowDown", "Please reduce your request rate.")
-        if kind == "slow":
-            time.sleep(self.told["seconds"])
+        if kind == "slow" and not self._wait():
+            kind = "gone"
         if kind == "lose":
             list(self.app(env, lambda *_: None))
         if kind in ("lose", "gone"):
@@ -46,8 +45,20 @@ class Trouble:
             raise ConnectionAbortedError
         return self.app(env, start)
 
+    def tell(self, told: dict[str, Any]) -> None:
+        with self.news:
+            self.told = told
+            self.news.notify_all()
+
+    def _wait(self) -> bool:
+        """Whether it is still so when the time is up: what was slow before does not come into what is next."""
+        with self.news:
+            told = self.told
+            self.news.wait_for(lambda: self.told is not told, timeout=told.get("seconds", 0))
+            return self.told is told
+
     def _kind_for(self, method: str) -> str:
-        with self.lock:
+        with self.news:
             if not self.told or (self.told["methods"] and method not in self.told["methods"]):
                 return ""
             if self.told["after"] > 0:
@@ -82,13 +93,13 @@ def main(port: str, keys: str, *certificate: str) -> None:
     for line in sys.stdin:
         told = json.loads(line)
         if told["kind"] == "stop":
-            trouble.told = {**told, "kind": "gone"}  # connections that are open already
+            trouble.tell({**told, "kind": "gone"})  # connections that are open already
             door.close()
         elif told["kind"] == "start":
-            trouble.told = {}
+            trouble.tell({})
             door.open()
         else:
-            trouble.told = told if told["kind"] != "none" else {}
+            trouble.tell(told if told["kind"] != "none" else {})
         _answer()
 
 

@@ -49,7 +49,7 @@ class Server:
     def __init__(self, folder: Path, *, workers: int = 2, threads: int = 8, **environment: str) -> None:
         self.folder = folder
         self.workers = workers
-        self.port = _free_port()
+        self.port = free_port()
         self.url = f"http://{HOST}:{self.port}"
         self.database = _Database.for_run(folder)
         self.environment = {
@@ -228,7 +228,7 @@ def _is_ours(name: str) -> bool:
     return name == "DATABASE_URL" or (name.startswith("VISANT_") and not name.startswith("VISANT_TEST_"))
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind((HOST, 0))
         return int(probe.getsockname()[1])

@@ -11,6 +11,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from fake_answers import DEVICE, KEY, PORTAL, Answer, problem
 from fake_api import Api
+from fake_bucket import FakeBucket
 
 __all__ = ["DEVICE", "KEY", "PORTAL", "Answer", "FakeServer", "problem"]
 
@@ -25,6 +26,7 @@ class FakeServer:
     def __init__(self) -> None:
         self.keys = {KEY}
         self.api = Api(self)
+        self.bucket: Optional[FakeBucket] = None
         self.attempts: list[str] = []
         self.pictures: dict[str, tuple[bytes, dict[str, str]]] = {}
         self.receipts: list[tuple[str, int]] = []
@@ -55,6 +57,8 @@ class FakeServer:
         return self._http is not None
 
     def answer(self, method: str, path: str, headers: dict[str, str], body: bytes) -> Answer:
+        if self.bucket is not None and (answer := self.bucket.answer(path, headers, body)) is not None:
+            return answer
         if not path.startswith("/v1/captures") or method != "POST":
             return self.api.answer(method, path, headers, body)
         record_id = headers.get("X-Visant-Record-Id") or parse_qs(urlsplit(path).query)["record_id"][0]
@@ -100,6 +104,7 @@ def _handler(server: FakeServer) -> type[BaseHTTPRequestHandler]:
             for name, value in {"Content-Type": "application/json", **answer.headers}.items():
                 self.send_header(name, value)
             self.send_header("Content-Length", str(len(data)))
+            self.send_header("Connection", "close")
             self.end_headers()
             self.wfile.write(data)
             # One request per connection, so that stopping the server really ends it.

@@ -16,7 +16,8 @@ from builders import make_picture, wait_until, waiting
 from fake_server import KEY, PORTAL, Answer, FakeServer, problem
 from visant_camera import __version__
 from visant_camera.backoff import Backoff
-from visant_camera.client import Client, retry_after
+from visant_camera.client import Client
+from visant_camera.receipts import retry_after
 from visant_camera.records import Record
 from visant_camera.sender import KEY_RETRY, Sender
 from visant_camera.spool import Spool

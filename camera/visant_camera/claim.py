@@ -16,11 +16,12 @@ import requests
 from visant_camera import __version__
 from visant_camera.backoff import Backoff
 from visant_camera.cli import log_for_people
-from visant_camera.client import retry_after, sentence
+from visant_camera.client import sentence
 from visant_camera.configfile import ConfigError
 from visant_camera.labels import Label, read_label, scan
 from visant_camera.link import TIMEOUTS, json_object, read_body
 from visant_camera.options import OptionError, make_parser
+from visant_camera.receipts import retry_after
 from visant_camera.sources import open_source
 from visant_camera.values import Values
 

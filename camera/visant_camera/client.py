@@ -4,24 +4,19 @@ from __future__ import annotations
 
 import base64
 import json
-from datetime import datetime, timezone
-from email.utils import parsedate_to_datetime
-from typing import Optional, Union
+from typing import Callable, Optional, Union
 from urllib.parse import urlencode
 
 import requests
 from urllib3.exceptions import NewConnectionError
 
 from visant_camera.clock import Clock
+from visant_camera.direct import DirectUpload
 from visant_camera.keys import KeyRing
-from visant_camera.link import TIMEOUTS, Link, json_object, key_of, problem_code, read_body
+from visant_camera.link import TIMEOUTS, Link, key_of, read_body
 from visant_camera.outcomes import KeyRejected, Outcome, Received, SetAside, TryLater
+from visant_camera.receipts import read_answer
 from visant_camera.records import Record
-
-LONGEST_RETRY_AFTER = 600.0  # seconds
-# Request Timeout, Too Early, Too Many Requests: "again later" by their meaning in HTTP.
-AGAIN_LATER = {408, 425, 429}
-ABOUT_THE_SERVER = {429, 503}
 
 
 class Client:
@@ -34,11 +29,20 @@ class Client:
         *,
         clock: Optional[Clock] = None,
         timeouts: tuple[float, float] = TIMEOUTS,
+        direct: Callable[[], bool] = lambda: False,
     ) -> None:
+        """``direct`` tells whether the server offers to take pictures into its bucket."""
         self._link = Link(url, key, clock=clock, timeouts=timeouts)
+        self._is_direct = direct
+        self._direct = DirectUpload(self._link, timeouts=timeouts)
 
     def hand_in(self, record: Record, data: bytes) -> Outcome:
         """Send one picture once. Never raises for anything the network or the server does."""
+        if self._is_direct() and (outcome := self._direct.hand_in(record, data)) is not None:
+            return outcome
+        return self._hand_in_plainly(record, data)
+
+    def _hand_in_plainly(self, record: Record, data: bytes) -> Outcome:
         headers, query = _told(record)
         path = "/v1/captures" + (f"?{urlencode(query)}" if query else "")
         try:
@@ -57,48 +61,6 @@ class Client:
         if self._link.keys.rejected(key_of(response)):
             return TryLater(outcome.why, about_server=True, after=0.0)
         return outcome
-
-
-def read_answer(response: requests.Response, body: bytes, record_id: str) -> Outcome:
-    """What the answer to handing in ``record_id`` means. Only the server's own receipt counts as received."""
-    status, answer = response.status_code, json_object(body)
-    if status in (200, 201):
-        if answer.get("record_id") == record_id:
-            return Received(answer)
-        return TryLater(
-            f"the answer {status} is not a receipt; is there a log-in page between?", about_server=True
-        )
-    why = f"{status}: {answer.get('detail') or answer.get('title') or response.reason}"
-    if status in (401, 403):
-        return KeyRejected(why, code=problem_code(answer))
-    if status >= 500 or status in AGAIN_LATER or answer.get("retryable") is True:
-        after = retry_after(response.headers.get("Retry-After"))
-        return TryLater(why, about_server=status in ABOUT_THE_SERVER or after is not None, after=after)
-    if 400 <= status < 500 and isinstance(answer.get("keep_local"), bool):
-        return SetAside(why, keep=answer["keep_local"], answer=answer)
-    if status == 413:
-        # A proxy's size limit, in the proxy's own words: again would be the same.
-        return SetAside(why, keep=True, answer=answer)
-    # Not in the server's words (a redirect, a proxy's 404 while it restarts): nothing is decided.
-    return TryLater(f"unexpected answer {why}", about_server=status < 400)
-
-
-def retry_after(value: Optional[str]) -> Optional[float]:
-    """Seconds to wait by ``Retry-After`` (seconds or HTTP date), at most ten minutes; None if unreadable."""
-    if not value:
-        return None
-    try:
-        seconds = float(value) if value.strip().isdigit() else _seconds_until(value)
-    except (TypeError, ValueError):
-        return None
-    return min(max(seconds, 0.0), LONGEST_RETRY_AFTER)
-
-
-def _seconds_until(http_date: str) -> float:
-    moment = parsedate_to_datetime(http_date)
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=timezone.utc)
-    return (moment - datetime.now(timezone.utc)).total_seconds()
 
 
 def _told(record: Record) -> tuple[dict[str, str], dict[str, str]]:

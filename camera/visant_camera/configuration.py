@@ -36,6 +36,7 @@ class Configuration:
     poll_seconds: int = POLL
     max_width: Optional[int] = None
     quality: Optional[int] = None
+    direct_upload: bool = False
     schedules: tuple[Schedule, ...] = ()
 
     @classmethod
@@ -51,6 +52,7 @@ class Configuration:
             poll_seconds=_whole(given.get("poll_seconds"), POLL) or POLL,
             max_width=_whole(picture.get("max_width"), None, least=16, most=65_535),
             quality=_whole(picture.get("quality"), None, least=1, most=100),
+            direct_upload=given.get("direct_upload") is True,
             schedules=tuple(_schedules(given.get("schedules"))),
         )
 

@@ -13,9 +13,10 @@ import requests
 
 from visant_camera import __version__
 from visant_camera.backoff import Backoff
-from visant_camera.client import retry_after, sentence
+from visant_camera.client import sentence
 from visant_camera.identity import Identity
 from visant_camera.link import Link, json_object, read_body
+from visant_camera.receipts import retry_after
 from visant_camera.sse import Events, TooLong
 from visant_camera.standing import wait_after
 from visant_camera.wishes import BadCommand, Wish, wish_of

@@ -53,7 +53,8 @@ class Camera:
         clock, keys = Clock(), KeyStore(options.key, spool.state, options.key_home).open()
         self._identity = Identity(spool.state, given=options.device)
         self._journal = Journal(spool.state)
-        self.sender = Sender(spool, Client(options.url, keys, clock=clock), settled=self._settled)
+        client = Client(options.url, keys, clock=clock, direct=lambda: self._office.configuration.direct_upload)
+        self.sender = Sender(spool, client, settled=self._settled)
         links = [Link(options.url, keys, clock=clock) for _ in range(2)]
         file = ConfigurationFile(spool.state)
         self._office = Office(links[0], self._identity, Vitals(spool, clock), file, changed=self._look_again)

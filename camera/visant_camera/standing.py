@@ -7,8 +7,8 @@ from typing import Optional
 import requests
 
 from visant_camera.backoff import Backoff
-from visant_camera.client import retry_after
 from visant_camera.link import Link, json_object, key_of, problem_code, read_body
+from visant_camera.receipts import retry_after
 from visant_camera.sender import KEY_RETRY, OUT_OF_SERVICE, OUT_OF_SERVICE_RETRY
 
 UNKNOWN_PATH_RETRY = 600.0  # seconds; a server of an older version does not know what is asked

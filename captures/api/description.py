@@ -40,8 +40,15 @@ def _header(name: str) -> str:
 
 
 def _picture(*types: str, what: str) -> Callable[[ViewT], ViewT]:
-    answers: dict[Any, Any] = {(200, kind): OpenApiResponse(OpenApiTypes.BINARY, what) for kind in types}
-    return extend_schema(responses={**answers, 304: OpenApiResponse(None, "Unchanged, by its ETag.")})
+    whole = OpenApiResponse(OpenApiTypes.BINARY, what)
+    part = OpenApiResponse(OpenApiTypes.BINARY, "The range that was asked for.")
+    bodies: dict[Any, Any] = {(200, kind): whole for kind in types} | {(206, kind): part for kind in types}
+    others: dict[Any, Any] = {
+        302: OpenApiResponse(None, "Where the bucket has it, for a while; to be asked without the key."),
+        304: OpenApiResponse(None, "Unchanged, by its ETag."),
+        416: OpenApiResponse(None, "The range begins beyond the end."),
+    }
+    return extend_schema(responses={**bodies, **others})
 
 
 upload = extend_schema(

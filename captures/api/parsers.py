@@ -7,20 +7,16 @@ import json
 from collections.abc import Mapping
 from typing import IO, Any, cast
 
-from django.conf import settings
 from django.core.files.uploadedfile import UploadedFile
 from rest_framework.parsers import BaseParser, MultiPartParser
 from rest_framework.request import Request
 
-from orgs.errors import Invalid, TooLarge
+from captures.inspection import TooManyBytes, picture_limit, refuse_large_picture, too_many_bytes
+from orgs.errors import Invalid
 
 FIELDS = ("device_id", "record_id", "captured_at", "trigger_label", "trigger_id", "metadata")
 # What may stand around the picture in a form or in JSON.
 ENVELOPE = 256 * 1024
-
-
-class TooManyBytes(TooLarge):
-    code = "too_many_bytes"
 
 
 class LengthRequired(Invalid):
@@ -96,11 +92,6 @@ class JSONPictureParser(BaseParser):
         return {**fields_beside_body(request), **fields, "image": image}
 
 
-def picture_limit() -> int:
-    """The largest picture that is taken, in bytes."""
-    return settings.VISANT_MAX_PICTURE_MB * 1024 * 1024
-
-
 def fields_beside_body(request: Request) -> dict[str, str]:
     """The fields given in headers and in the query, which wins."""
     fields = {}
@@ -122,17 +113,7 @@ def refuse_large_body(request: Request, limit: int) -> None:
     """Refuse by the announced length, before a byte is read."""
     length = request.META.get("CONTENT_LENGTH") or ""
     if length.isdecimal() and int(length) > limit:
-        raise _too_many_bytes()
-
-
-def refuse_large_picture(size: int) -> None:
-    """Refuse what came within the envelope's allowance and is larger than a picture may be."""
-    if size > picture_limit():
-        raise _too_many_bytes()
-
-
-def _too_many_bytes() -> TooManyBytes:
-    return TooManyBytes(f"A picture may have up to {settings.VISANT_MAX_PICTURE_MB} MB.")
+        raise TooManyBytes(too_many_bytes())
 
 
 def _read_whole(request: Request, stream: IO[Any]) -> bytes:

@@ -2,11 +2,14 @@ from django.urls import path
 
 from captures.api import views
 from captures.calendar import api as calendar
+from captures.direct import api as direct
 from captures.plans import api as plans
 from captures.retention import api as retention
 
 urlpatterns = [
     path("captures", views.CaptureList.as_view(), name="api-captures"),
+    path("captures/presign", direct.PresignUpload.as_view(), name="api-upload-presign"),
+    path("captures/<uuid:pk>/complete", direct.CompleteUpload.as_view(), name="api-upload-complete"),
     path("captures/<str:name>", views.CaptureDetail.as_view(), name="api-capture"),
     path("captures/<str:name>/hold", views.CaptureHold.as_view(), name="api-capture-hold"),
     path("captures/<str:name>/status", views.CaptureStatus.as_view(), name="api-capture-status"),

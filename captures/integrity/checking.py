@@ -85,7 +85,7 @@ def check_integrity_daily() -> None:
 def _by_folder() -> Iterator[list[Capture]]:
     """All pictures, those of one folder of the storage together as far as they come one after the other."""
     for device_id in Device.unscoped.order_by("pk").values_list("pk", flat=True):
-        rows = _along(Capture.unscoped.filter(device=device_id), by="captured_at")
+        rows = _along(Capture.unscoped.pictured().filter(device=device_id), by="captured_at")
         for _, folder in groupby(rows, key=_folder_of):
             yield list(folder)
 
@@ -130,7 +130,7 @@ def _look_again(found: Found) -> None:
 
 
 def _read_on(found: Found, budget: int, note: Callable[[Found], None]) -> None:
-    rows = Capture.unscoped.filter(pk__gt=uuid.UUID(found.position))
+    rows = Capture.unscoped.pictured().filter(pk__gt=uuid.UUID(found.position))
     for row in _along(rows, by="pk"):
         if found.bytes_read + row.byte_size > budget:
             return

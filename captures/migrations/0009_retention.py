@@ -13,6 +13,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('captures', '0008_definition_without_author'),
+        ('captures', '0008_walls_of_pending_uploads'),
         ('devices', '0007_walls_of_the_field'),
         ('orgs', '0006_model_names'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),

@@ -3,7 +3,7 @@
 import secrets
 from typing import Any, NamedTuple
 
-from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, SSLError
+from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, ParamValidationError, SSLError
 from django.conf import settings
 from django.core.files.base import ContentFile
 from django.core.files.storage import storages
@@ -34,6 +34,8 @@ def bucket_trouble(alias: str) -> list[Trouble]:
         _see_or_make(storage)
     except ClientError as error:
         return [_explain(str(error.response.get("Error", {}).get("Code", "")), storage)]
+    except ParamValidationError:
+        return [_explain("InvalidBucketName", storage)]
     except NoCredentialsError:
         return [_explain("NoCredentials", storage)]
     except SSLError:

@@ -57,6 +57,9 @@ class DesiredOut(serializers.Serializer[Any]):
     poll_seconds = serializers.IntegerField()
     picture = serializers.DictField()
     schedules = serializers.ListField(child=serializers.DictField())
+    direct_upload = serializers.BooleanField(
+        required=False, help_text="Pictures may be put into the bucket, by POST /v1/captures/presign."
+    )
     key = NewKeyOut(required=False)
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
+from django.conf import settings
 from django.db import transaction
 from django.db.models import F, Prefetch
 from django.utils import timezone
@@ -46,15 +47,17 @@ def zone_of(device: Device) -> str:
 
 def desired_configuration(device: Device) -> dict[str, Any]:
     """Return what the camera is to do, as it gets it. Two queries for its schedules, however many there are."""
-    settings = settings_of(device)
+    wanted = settings_of(device)
     return {
         "version": device.configuration_version,
         "device": {"id": str(device.pk), "name": device.name},
         "time_zone": zone_of(device),
-        "heartbeat_seconds": settings["heartbeat_seconds"],
-        "poll_seconds": settings["poll_seconds"],
-        "picture": settings["picture"],
+        "heartbeat_seconds": wanted["heartbeat_seconds"],
+        "poll_seconds": wanted["poll_seconds"],
+        "picture": wanted["picture"],
         "schedules": list(_schedules(device)),
+        # Only where it is so: an upload past us, into the bucket (POST /v1/captures/presign).
+        **({"direct_upload": True} if settings.DIRECT_UPLOAD else {}),
     }
 
 

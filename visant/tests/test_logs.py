@@ -13,6 +13,7 @@ from django.urls import path
 from django.utils.http import urlencode
 from rest_framework.views import APIView
 
+from captures.picture_urls import picture_url
 from orgs.models import ApiToken, Role
 from orgs.services.invitations import invite, revoke_invitation
 from orgs.services.logins import log_in
@@ -210,3 +211,17 @@ def test_a_long_line_costs_little_more_than_a_short_one(piece):
     began = time.process_time()
     redacted(text)
     assert time.process_time() - began < 2
+
+
+@pytest.mark.django_db
+def test_the_address_of_a_picture_is_not_in_the_log(log):
+    url = picture_url("none/x.jpeg")
+    signature = url.split("/")[2]
+    Client().get(url)
+    logging.getLogger("some.library").warning(
+        "GET https://s3.example.org/x.jpeg?X-Amz-Date=1&X-Amz-Signature=%s&x=1", signature
+    )
+    written = log.getvalue()
+    assert "Service Unavailable: /pictures/…/" in written
+    assert "X-Amz-Signature=…&x=1" in written
+    assert signature not in written

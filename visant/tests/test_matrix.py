@@ -19,10 +19,12 @@ from django.utils import timezone
 from django.utils.http import int_to_base36
 
 from captures.models import Capture
+from captures.picture_urls import picture_url
 from captures.storage import thumbnail_key
 from devices.models import Device
 from devices.services.commands import queue_command
 from devices.services.schedules import add_schedule
+from orgs.ids import uuid7
 from orgs.models import ApiToken, Membership, Organization, Role, User
 from orgs.services.invitations import invite
 from orgs.services.logins import log_in
@@ -156,6 +158,15 @@ def of_capture(world: World) -> dict[str, object]:
     return {"pk": world.capture.pk, "name": world.capture.pk}
 
 
+def of_signed_picture(world: World) -> dict[str, object]:
+    _, _, signature, ends, key = picture_url(world.capture.storage_key).split("/", 4)
+    return {"signature": signature, "ends": ends, "key": key}
+
+
+def of_upload(world: World) -> dict[str, object]:
+    return {"pk": uuid7()}
+
+
 def of_member(world: World) -> dict[str, object]:
     return {"pk": world.membership("viewer").pk}
 
@@ -200,6 +211,7 @@ BEHIND = {
     "/captures/{pk}/live": CAPTURE,
     "/captures/{pk}/release": CAPTURE,
     "/captures/{pk}/thumbnail": CAPTURE,
+    "/pictures/{signature}/{ends}/{key}": Behind(of_signed_picture, open=True),
     "/cameras/{pk}": CAMERA,
     "/cameras/{pk}/audit": CAMERA,
     "/cameras/{pk}/configuration": CAMERA,
@@ -249,6 +261,11 @@ BEHIND = {
     "/v1/captures/{name}/hold": Behind(of_capture, camera=True, otherwise=for_people("PUT", "DELETE")),
     "/v1/captures/{name}/image": CAPTURE,
     "/v1/captures/{name}/status": CAPTURE,
+    "/v1/captures/{pk}/complete": Behind(
+        of_upload,
+        otherwise={"device of another": "404"},
+        instead={"POST": "404"},  # nothing is offered where there is no bucket, and so nothing begun
+    ),
     "/v1/captures/{name}/thumbnail": CAPTURE,
     "/v1/devices/{name}": CAMERA,
     "/v1/devices/{name}/calendar": CAMERA,

@@ -9,6 +9,7 @@ from django.db import IntegrityError, connection, models, transaction
 from django.utils import timezone
 
 from captures.calendar.models import CalendarDay, Rejection
+from captures.direct.models import PendingUpload
 from captures.evaluation.models import Definition, Evaluation, Label
 from captures.models import Capture, DeletedCapture, IntegrityFinding, RetentionPolicy
 from devices.models import Command, Device, DeviceKey, DeviceStatus, Installation, Schedule, ScheduleRule
@@ -63,9 +64,11 @@ MAY_LOOK_ACROSS = {
     "captures/calendar/news.py": "finds what came in of all organizations",
     "captures/calendar/rejections.py": "notes what was refused to a camera it was given; forgets that of all",
     "captures/calendar/settling.py": "keeps the calendar of all organizations",
+    "captures/direct/services.py": "sweeps what cameras of all organizations have begun",
     "captures/evaluation/seeing.py": "looks whether a camera it was given has a newer picture",
     "captures/services.py": "finds the first copy of a picture, by its camera",
     "captures/moving/writing.py": "writes rows of the organization it was given",
+    "captures/storage/moving.py": "moves the files of all organizations",
     "captures/upkeep.py": "sweeps the files of all organizations",
     "captures/integrity/admin.py": "tells operators how many pictures are wrong",
     "captures/integrity/checking.py": "looks over the pictures of all organizations",
@@ -100,12 +103,14 @@ MAY_SEE_ALL = {
     "devices/streams/hub.py": "a process looks for all the cameras that listen to it",
     "captures/calendar/rejections.py": "a job forgets old refusals of all organizations",
     "captures/calendar/settling.py": "a job keeps the calendar of all organizations",
+    "captures/direct/services.py": "a job sweeps for all organizations",
     "captures/evaluation/services.py": "a worker claims for all organizations, and judges within one",
     "captures/evaluation/tasks.py": "a job wakes workers for all organizations",
     "captures/integrity/checking.py": "a job looks over the pictures of all organizations",
     "captures/integrity/findings.py": "an operator's command lists what was found",
     "captures/retention/deleting.py": "a job forgets old deletions of all organizations",
     "captures/retention/pruning.py": "a job finds the organizations it prunes, each within itself",
+    "captures/storage/moving.py": "an operator moves the files of all organizations",
     "captures/upkeep.py": "a job sweeps for all organizations",
     "sharing/services.py": "a token opens one link, whosever it is",
     "sharing/management/commands/import_visant_db.py": "a command brings in several organizations",
@@ -194,6 +199,7 @@ CROSSINGS = [
     (IntegrityFinding, "capture_id"),
     (ShareLink, "device_id"),
     (ShareLink, "capture_id"),
+    (PendingUpload, "device_id"),
 ]
 
 
@@ -206,6 +212,7 @@ def make_field_rows(device: Device) -> None:
     queue_command(device=device, trigger_type="schedule", schedule=schedule, due_at=now)
     CalendarDay.unscoped.create(org=device.org, device=device, day=now.date(), settled_at=now)
     Rejection.unscoped.create(org=device.org, device=device, code="x", captured_at=now, first_at=now, last_at=now)
+    PendingUpload.unscoped.create(org=device.org, device=device, captured_at=now, byte_size=1)
 
 
 def make_retention_rows(capture: Capture) -> None:

@@ -11,7 +11,7 @@ from typing import Any, Optional
 from urllib.parse import urlencode, urlsplit
 
 from visant_camera import __version__
-from visant_camera.client import retry_after
+from visant_camera.receipts import retry_after
 
 TIMEOUT = 30.0  # seconds of silence
 
