@@ -5,6 +5,7 @@ from io import StringIO
 from pathlib import Path
 
 import pytest
+from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.core.management import CommandError, call_command
 from django.test import Client
@@ -13,6 +14,9 @@ from django.utils import timezone
 from captures.integrity import checking
 from captures.integrity.checking import FIRST, check_integrity, check_integrity_daily
 from captures.models import Capture, HousekeepingRun, IntegrityFinding
+from captures.retention.pruning import prune
+from captures.retention.tests.builders import make_policy
+from captures.storage import StorageDown
 from orgs.limits import GB
 from tests.builders import MOMENT, logged_in, make_capture, make_device, make_jpeg, make_operator, owner_of
 
@@ -188,3 +192,38 @@ def test_operators_see_the_jobs_and_what_they_would_do():
     clerk = make_operator("clerk@example.org", is_superuser=False)
     assert logged_in(clerk).get("/admin/captures/housekeepingrun/would/prune/").status_code == 403
     assert timezone.now().date() == HousekeepingRun.objects.get().day
+
+
+# --- in a bucket
+
+
+def test_in_a_bucket_pictures_are_looked_for_read_again_and_deleted(s3, django_capture_on_commit_callbacks):
+    device, _ = make_device()
+    _, lost, bad = [make_capture(device, minutes=minutes) for minutes in range(3)]
+    lose(lost)
+    default_storage.save(bad.storage_key, ContentFile(b"another picture"))
+    check_integrity(budget=ALL)
+    assert problems() == {lost.pk: "missing", bad.pk: "damaged"}
+    make_policy(device.org, days=1)
+    with django_capture_on_commit_callbacks(execute=True):
+        assert prune(device.org, at=timezone.now()).pictures == 3
+    assert [file.key for file in default_storage.list_files()] == []
+    assert problems() == {}
+
+
+def test_when_the_bucket_is_away_files_of_deleted_pictures_are_left_to_the_sweep(
+    s3, caplog, django_capture_on_commit_callbacks
+):
+    capture, other = make_capture(), make_capture()
+    make_policy(capture.org, days=1)
+    with django_capture_on_commit_callbacks() as callbacks:
+        prune(capture.org, at=timezone.now())
+    s3.fail()
+    for callback in callbacks:
+        callback()
+    assert "files of deleted pictures could not be removed" in caplog.text
+    with pytest.raises(StorageDown):
+        check_integrity(budget=ALL)
+    s3.mend()
+    assert {file.key for file in default_storage.list_files()} == {capture.storage_key, other.storage_key}
+    assert problems() == {}
