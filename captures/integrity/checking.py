@@ -142,7 +142,7 @@ def _read_on(found: Found, budget: int, note: Callable[[Found], None]) -> None:
             found.bytes_read + row.byte_size,
             str(row.pk),
         )
-        if found.read % 500 == 0:
+        if found.read % 50 == 0:
             note(found)
     found.rounds, found.position = found.rounds + 1, str(FIRST)
 
