@@ -15,12 +15,16 @@ from django.utils.html import format_html
 from captures.calendar.models import CalendarDay, Rejection
 from captures.evaluation.models import Definition, Evaluation, Label
 from captures.evaluation.services import retry_failed
+from captures.integrity import admin as housekeeping
 from captures.models import Capture, CaptureQuerySet
+from captures.retention import admin as retention
 from captures.serving import image_response
 from orgs.forms import ServiceForm
 from orgs.models import User
 from orgs.readonly import ArchiveAdmin, ReadOnlyAdmin
 from orgs.services.oversight import LONGEST_REASON, has_looked, note_look_with_reason
+
+__all__ = ["housekeeping", "retention"]  # registered with this module, which is the one that Django looks for
 
 
 class ReasonForm(ServiceForm):

@@ -7,6 +7,8 @@ from django.utils import timezone
 from captures.calendar.models import CalendarDay, Rejection
 from captures.direct.models import PendingUpload
 from captures.evaluation.models import Definition, Evaluation, Label, State
+from captures.integrity.models import HousekeepingRun, IntegrityFinding
+from captures.retention.models import DeletedCapture, RetentionPolicy
 from orgs.keyset import newer_than, older_than, position_of
 from orgs.tenancy import Row, TenantModel
 
@@ -14,11 +16,15 @@ __all__ = [
     "CalendarDay",
     "Capture",
     "Definition",
+    "DeletedCapture",
     "Evaluation",
     "EvaluationStatus",
+    "HousekeepingRun",
+    "IntegrityFinding",
     "Label",
     "PendingUpload",
     "Rejection",
+    "RetentionPolicy",
     "State",
 ]
 

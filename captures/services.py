@@ -16,7 +16,8 @@ from django.db.models.sql import InsertQuery
 from django.utils import timezone
 
 from captures.inspection import inspect_picture
-from captures.models import Capture, CaptureQuerySet
+from captures.integrity.findings import forget_finding
+from captures.models import Capture, CaptureQuerySet, DeletedCapture, EvaluationStatus
 from captures.storage import picture_key
 from devices.models import Device, DeviceQuerySet
 from orgs.errors import Conflict, Invalid, Unavailable
@@ -59,7 +60,8 @@ def store_capture(
     """Keep a picture for good and return its row, and whether it is new.
 
     When this returns, the bytes and the row are durable. The same ``record_id`` with the same bytes, or the same
-    bytes at the same ``captured_at``, is the same picture: its first row is returned. With a reason in
+    bytes at the same ``captured_at``, is the same picture: its first row is returned. One that was deleted since
+    does not come back: a row that is not saved, and without a ``storage_key``, is returned. With a reason in
     ``not_judged`` it is kept without being judged. Raises what
     :func:`~captures.inspection.inspect_picture` raises, :class:`ImpossibleMoment`, :class:`RecordIdTaken` and
     :class:`StorageUnavailable`.
@@ -95,6 +97,7 @@ def store_capture(
     first = _first_of(capture)
     if not has_bytes(first):
         _save_bytes(first, data)  # lost since, and here are the same again: a receipt is for what is there
+        forget_finding(first)
     return first, False
 
 
@@ -129,7 +132,14 @@ def _save_bytes(capture: Capture, data: bytes) -> None:
 
 
 def has_bytes(capture: Capture) -> bool:
-    """Whether the picture's file is in the storage. Raises :class:`StorageUnavailable`."""
+    """Whether the picture need not be sent again: its file is there and not known to be damaged, or none is kept.
+
+    ``capture`` comes from :func:`find_first`. Raises :class:`StorageUnavailable`.
+    """
+    if not capture.storage_key:
+        return True
+    if hasattr(capture, "finding"):
+        return False
     try:
         return default_storage.exists(capture.storage_key)
     except OSError as error:
@@ -164,14 +174,15 @@ def _insert(capture: Capture) -> bool:
 def _insert_unless_there(capture: Capture) -> bool:
     """``INSERT … ON CONFLICT DO NOTHING``: one statement decides between two equal uploads at the same instant.
 
-    Django offers it as ``bulk_create(ignore_conflicts=True)``, which does not tell whether a row was made.
+    Django offers it as ``bulk_create(ignore_conflicts=True)``, which does not tell whether a row was made, nor
+    leave out what was deleted. (Of a copy that comes in the very moment of the deletion the old row may be seen no
+    more and what is remembered of it not yet: it is taken in, and deleted by its rule the next night.)
     """
-    values = [
-        field.get_db_prep_save(getattr(capture, field.attname), connection)
-        for field in Capture._meta.concrete_fields
-    ]
+    fields = {field.attname: field for field in Capture._meta.concrete_fields}
+    values = {name: field.get_db_prep_save(getattr(capture, name), connection) for name, field in fields.items()}
+    of_deleted = [values[name] for name in ("device_id", "record_id", "device_id", "captured_at", "sha256")]
     with connection.cursor() as cursor:
-        cursor.execute(_insert_statement(), values)
+        cursor.execute(_insert_statement(), [*values.values(), *of_deleted])
         return bool(cursor.rowcount == 1)
 
 
@@ -181,7 +192,12 @@ def _insert_statement() -> str:
     query = InsertQuery(Capture, on_conflict=OnConflict.IGNORE)
     query.insert_values(Capture._meta.concrete_fields, [Capture()])
     [(sql, _)] = query.get_compiler(connection=connection).as_sql()
-    return str(sql)
+    # Two questions rather than one with OR: each is answered by its index.
+    deleted = f"SELECT 1 FROM {DeletedCapture._meta.db_table} WHERE device_id = %s AND"  # noqa: S608 - a model's name
+    unless = f"NOT EXISTS ({deleted} record_id = %s) AND NOT EXISTS ({deleted} captured_at = %s AND sha256 = %s)"
+    head, _, rest = str(sql).partition(" VALUES (")
+    line, _, tail = rest.partition(")")
+    return f"{head} SELECT {line} WHERE {unless}{tail}"
 
 
 def _first_of(capture: Capture) -> Capture:
@@ -198,18 +214,37 @@ def _first_of(capture: Capture) -> Capture:
 
 
 def find_first(*, device_id: uuid.UUID, record_id: str, captured_at: datetime, sha256: str) -> Capture | None:
-    """Return the camera's row that is the same picture, or None.
+    """Return the camera's row that is the same picture, with its ``finding`` if there is one, or None.
 
-    It is the same under the same record id, or with the same bytes at the same moment.
-    Raises :class:`RecordIdTaken`.
+    It is the same under the same record id, or with the same bytes at the same moment. Of one that was deleted
+    since, a row that is not there any more says what can still be said. Raises :class:`RecordIdTaken`.
     """
     same_record = Q(record_id=record_id)
     same_picture = Q(captured_at=captured_at, sha256=sha256)
-    rows = list(Capture.unscoped.filter(same_record | same_picture, device=device_id))
+    there = Capture.unscoped.filter(same_record | same_picture, device=device_id).select_related("finding")
+    rows: list[Capture] = list(there)
+    if not rows:
+        gone = DeletedCapture.unscoped.filter(same_record | same_picture, device=device_id)
+        rows = [_as_it_was(row) for row in gone]
     for row in rows:
         if row.record_id == record_id and row.sha256 != sha256:
             raise RecordIdTaken(f"Another picture was already stored under the record id {row.record_id}.")
     return next((row for row in rows if row.record_id == record_id), rows[0] if rows else None)
+
+
+def _as_it_was(gone: DeletedCapture) -> Capture:
+    """What a receipt can still say of a deleted picture."""
+    return Capture(
+        pk=gone.capture_id,
+        org_id=gone.org_id,
+        device_id=gone.device_id,
+        record_id=gone.record_id,
+        captured_at=gone.captured_at,
+        received_at=gone.received_at,
+        sha256=gone.sha256,
+        evaluation_status=EvaluationStatus.SKIPPED,
+        reason=f"It was received, and deleted on {gone.deleted_at:%Y-%m-%d}.",
+    )
 
 
 class CameraSight(NamedTuple):

@@ -3,15 +3,17 @@
 import logging
 import uuid
 from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import Any
 
 from django.core.files.storage import Storage, default_storage, storages
+from django.db import transaction
 from django.utils import timezone
 
 from captures.inspection import EXTENSIONS
+from captures.integrity.runs import SWEEP, turn
 from captures.models import Capture
 from captures.storage import THUMBNAIL
 from orgs import scope
@@ -28,11 +30,15 @@ BATCH = 500
 
 @dataclass(frozen=True)
 class SweepReport:
-    """Keys that were (or with ``dry_run`` would be) moved to the quarantine, and deleted from it."""
+    """Keys that were (or with ``dry_run`` would be) moved to the quarantine, and deleted from it.
+
+    ``restored``: fetched back from it, because a row speaks of them.
+    """
 
     seen: int
     quarantined: list[str]
     deleted: list[str]
+    restored: list[str] = field(default_factory=list)
 
 
 def sweep_files(*, now: datetime | None = None, dry_run: bool = False) -> SweepReport:
@@ -49,17 +55,31 @@ def _sweep(now: datetime, dry_run: bool) -> SweepReport:
         seen += len(batch)
         orphans += _without_row(_of_known_organizations(batch))
     expired = list(_old_files(quarantine, before=now - QUARANTINE))
+    wanted = set(expired) - set(_without_row(expired)) if expired else set()
     if not dry_run:
         for key in orphans:
             _move(key, default_storage, quarantine)
         for key in expired:
-            quarantine.delete(key)
-    return SweepReport(seen=seen, quarantined=orphans, deleted=expired)
+            if not _expire(key, quarantine):
+                wanted.add(key)
+    deleted = [key for key in expired if key not in wanted]
+    return SweepReport(seen=seen, quarantined=orphans, deleted=deleted, restored=sorted(wanted))
 
 
 def sweep_files_daily() -> None:
-    report = sweep_files()
-    logger.info("Swept: %d files to the quarantine, %d deleted.", len(report.quarantined), len(report.deleted))
+    """The day's turn, once however often it is called."""
+    with turn(SWEEP, day=timezone.now().astimezone(UTC).date()) as ours:
+        if ours is None:
+            return
+        report = sweep_files()
+        quarantined, deleted, restored = len(report.quarantined), len(report.deleted), len(report.restored)
+        ours.run.report = {
+            "files": report.seen,
+            "quarantined": quarantined,
+            "deleted": deleted,
+            "restored": restored,
+        }
+        logger.info("Swept: %d files to the quarantine, %d deleted, %d restored.", quarantined, deleted, restored)
 
 
 def _old_files(storage: Any, *, before: datetime) -> Iterator[str]:
@@ -98,16 +118,40 @@ def _pictures_of(key: str) -> list[str]:
     return [f"{key.removesuffix(THUMBNAIL)}.{extension}" for extension in EXTENSIONS.values()]
 
 
+@transaction.atomic
 def _move(key: str, source: Storage, target: Storage) -> None:
-    """Move a file; a row that came to speak of it meanwhile keeps it where it is, another sweep may be first."""
+    """Move a file; a row that came to speak of it meanwhile keeps it where it is, another sweep may be first.
+
+    A row that is not committed yet is not seen. So it is looked once more when the file is gone from its place,
+    and then it is put back.
+    """
     if not _without_row([key]):
         return
     try:
-        with source.open(key) as file:
-            target.save(key, file)
+        _copy(key, source, target)
     except FileNotFoundError:
         return
     source.delete(key)
+    if not _without_row([key]):
+        _copy(key, target, source)
+        target.delete(key)
+
+
+@transaction.atomic
+def _expire(key: str, quarantine: Storage) -> bool:
+    """Delete a file for good, unless a row speaks of it: then it goes back to its place, and False is returned."""
+    if _without_row([key]):
+        quarantine.delete(key)
+        return True
+    if not default_storage.exists(key):
+        _copy(key, quarantine, default_storage)
+    quarantine.delete(key)
+    return False
+
+
+def _copy(key: str, source: Storage, target: Storage) -> None:
+    with source.open(key) as file:
+        target.save(key, file)
 
 
 def _batches(keys: Iterator[str]) -> Iterator[list[str]]:

@@ -4,6 +4,7 @@ from captures import views
 from captures.calendar import views as calendar
 from captures.cameras import views as cameras
 from captures.plans import views as plans
+from captures.retention import views as retention
 from captures.told import views as told
 
 urlpatterns = [
@@ -15,6 +16,9 @@ urlpatterns = [
     path("captures/<uuid:pk>/image", views.capture_image, name="capture-image"),
     path("captures/<uuid:pk>/thumbnail", views.capture_thumbnail, name="capture-thumbnail"),
     path("captures/<uuid:pk>/label", views.add_label, name="label-capture"),
+    path("captures/<uuid:pk>/hold", retention.hold, name="hold-capture"),
+    path("captures/<uuid:pk>/release", retention.release, name="release-capture"),
+    path("captures/<uuid:pk>/delete", retention.delete, name="delete-capture"),
     path("cameras", cameras.cameras, name="cameras"),
     path("cameras/live", cameras.cameras_live, name="cameras-live"),
     path("cameras/<uuid:pk>", cameras.camera, name="camera"),
@@ -25,6 +29,9 @@ urlpatterns = [
     path("cameras/<uuid:pk>/told", told.told_live, name="camera-told"),
     path("cameras/<uuid:pk>/definition", views.definition, name="definition"),
     path("cameras/<uuid:pk>/learn-again", views.start_learning, name="learn-again"),
+    path("cameras/<uuid:pk>/retention", retention.of_camera, name="camera-retention"),
+    path("cameras/<uuid:pk>/retention/remove", retention.remove_of_camera, name="remove-camera-retention"),
+    path("organization/retention", retention.of_organization, name="retention"),
     path("organization/plan", plans.plan, name="plan"),
     path("organization/plan/redeem", plans.redeem, name="redeem-code"),
     path("organization/plan/judge", plans.judge_over_limit, name="judge-over-limit"),

@@ -130,7 +130,9 @@ def _device_or_404(request: MemberRequest, pk: uuid.UUID) -> Device:
 
 
 def _capture_or_404(request: MemberRequest, pk: uuid.UUID) -> Capture:
-    captures = captures_of(request.membership).select_related("device", "definition", "label__created_by")
+    captures = captures_of(request.membership).select_related(
+        "device", "definition", "label__created_by", "finding"
+    )
     return get_object_or_404(captures, pk=pk)
 
 
@@ -202,6 +204,8 @@ def _capture_context(request: MemberRequest, row: Capture) -> dict[str, Any]:
         "definition": row.definition or row.device.definitions.filter(active=True).first(),
         "evaluations": list(row.evaluations.order_by("-pk")),
         "may_label": _may(request, Role.MEMBER),
+        "may_hold": _may(request, Role.MEMBER),
+        "may_delete": _may(request, Role.ADMIN),
     }
 
 

@@ -69,6 +69,9 @@ try:
     )
     VISANT_ACCEL_REDIRECT = env.str("VISANT_ACCEL_REDIRECT", "")
     VISANT_EVALUATORS = env.list("VISANT_EVALUATORS", ["captures.evaluation.scene.SceneEvaluator"])
+    VISANT_INTEGRITY_GB_A_DAY = env.int(
+        "VISANT_INTEGRITY_GB_A_DAY", 10, validate=validate.Range(0, 1_000_000), **NUMBER
+    )
     VISANT_ALLOWED_HOSTS: list[str] = env.list("VISANT_ALLOWED_HOSTS", [])
     VISANT_TRUSTED_PROXIES: list[str] = env.list("VISANT_TRUSTED_PROXIES", [])
     REDIS_URL = with_password("REDIS", find_secret(env, "REDIS_URL"), find_secret(env, "REDIS_PASSWORD"))
@@ -484,6 +487,16 @@ WEB_PROCESS_ENDS = ["orgs.metering.flush_or_say"]
 STREAM_PING_SECONDS = 25.0
 STREAM_CHECK_SECONDS = 30.0
 
+# --- keeping pictures
+
+# What keeps a picture whose time has come, by the word that people read. Each is a function that takes the
+# organization and the moment and returns the condition on its captures (captures/retention/keepers.py).
+RETENTION_KEEPERS = {
+    "held": "captures.retention.keepers.held",
+    "labelled": "captures.retention.keepers.labelled",
+    "shared": "sharing.keeping.shown_by_open_links",
+}
+
 # --- work behind the scenes
 
 TASKS = {"default": {"BACKEND": "django_tasks_db.DatabaseBackend"}}
@@ -494,7 +507,11 @@ OUTCOMES = "captures.evaluation.backlog.outcomes_of_last_minute"
 # What the scheduler calls, and how many seconds lie between two calls.
 SCHEDULE = {
     "captures.evaluation.tasks.wake_workers": 0.5,
-    "captures.upkeep.sweep_files_daily": 24 * 60 * 60,
+    # Each does its day's turn once, however often it is called.
+    "captures.upkeep.sweep_files_daily": 60 * 60,
+    "captures.integrity.tasks.check_integrity_daily": 60 * 60,
+    "captures.retention.tasks.prune_tonight": 10 * 60,
+    "captures.retention.tasks.forget_deleted": 24 * 60 * 60,
     "captures.direct.services.sweep_uploads": 60 * 60,
     "captures.calendar.tasks.settle_calendar": 60,
     "captures.calendar.tasks.prune_rejections": 24 * 60 * 60,

@@ -69,3 +69,8 @@ one = extend_schema(summary="Show what is known of a picture", responses=Capture
 status = extend_schema(summary="Show how far its evaluation is", responses=StatusOut)
 image = _picture(*PICTURES, what="The picture as it was sent.")
 thumbnail = _picture("image/jpeg", what="At most 400×300, without EXIF.")
+deletion = extend_schema(summary="Delete a picture for good", responses={204: None})
+hold = extend_schema(summary="Keep a picture whatever the retention rules say", request=None, responses=CaptureOut)
+release = extend_schema(
+    summary="Let the retention rules decide about a picture again", request=None, responses=CaptureOut
+)

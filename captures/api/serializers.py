@@ -71,3 +71,4 @@ class CaptureOut(ReceiptOut):
     width = serializers.IntegerField()
     height = serializers.IntegerField()
     sha256 = serializers.CharField()
+    hold = serializers.BooleanField()

@@ -21,12 +21,14 @@ from captures.api.serializers import CaptureFilter, CaptureIn, CaptureOut, Recei
 from captures.api.throttles import UploadThrottle
 from captures.intake import note_refusal, take_in_picture
 from captures.models import Capture, CaptureQuerySet
+from captures.retention.deleting import delete_capture, hold_capture, release_capture
 from captures.serving import image_response, thumbnail_response
 from devices.api.authentication import refuse_other_device
 from devices.api.views import DeviceOrMemberAPIView, get_device
 from devices.models import Device, DeviceKey
 from orgs.api.authentication import Credentials
 from orgs.errors import DomainError, NotThere
+from orgs.models import Role
 
 # Made once: a serializer copies its fields whenever it is made, which costs more than all it does for a picture.
 INCOMING = CaptureIn()
@@ -92,9 +94,38 @@ class CaptureAPIView(DeviceOrMemberAPIView):
 
 
 class CaptureDetail(CaptureAPIView):
+    """``DELETE``: an admin deletes it for good, with all that was made of it."""
+
+    smallest_roles = {"DELETE": Role.ADMIN}
+    member_methods = ("DELETE",)
+
     @description.one
     def get(self, request: Request, name: str) -> Response:
         return Response(CaptureOut(self.get_capture(name)).data)
+
+    @description.deletion
+    def delete(self, request: Request, name: str) -> Response:
+        delete_capture(capture=self.get_capture(name), acting_user=self.person)
+        return Response(status=204)
+
+
+class CaptureHold(CaptureAPIView):
+    """``PUT``: the picture is kept whatever the rules say. ``DELETE``: they decide about it again."""
+
+    smallest_roles = {"PUT": Role.MEMBER, "DELETE": Role.ADMIN}
+    member_methods = ("PUT", "DELETE")
+
+    @description.hold
+    def put(self, request: Request, name: str) -> Response:
+        capture = self.get_capture(name)
+        hold_capture(capture=capture, acting_user=self.person)
+        return Response(CaptureOut(capture).data)
+
+    @description.release
+    def delete(self, request: Request, name: str) -> Response:
+        capture = self.get_capture(name)
+        release_capture(capture=capture, acting_user=self.person)
+        return Response(CaptureOut(capture).data)
 
 
 class CaptureStatus(CaptureAPIView):

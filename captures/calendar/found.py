@@ -11,7 +11,7 @@ from captures.calendar.days import Found
 from captures.calendar.matching import Sight
 from captures.calendar.models import Rejection
 from captures.calendar.runs import History
-from captures.models import CaptureQuerySet
+from captures.models import CaptureQuerySet, DeletedCapture
 from devices.models import ScheduleRule, ServiceBreak
 
 HistoryOfEach = dict[uuid.UUID, History]
@@ -38,6 +38,20 @@ def sights_of(captures: CaptureQuerySet) -> dict[uuid.UUID, list[Sight]]:
     return each
 
 
+def _with_deleted(
+    sights: dict[uuid.UUID, list[Sight]], device_ids: Iterable[uuid.UUID], since: datetime, until: datetime
+) -> None:
+    """Add the pictures that came and were deleted since, as far as they are remembered. One query."""
+    rows = DeletedCapture.unscoped.filter(device__in=device_ids, captured_at__gte=since, captured_at__lt=until)
+    columns = ("device_id", "pk", "captured_at", "trigger_id", "trigger_label")
+    changed = set()
+    for device_id, pk, captured_at, trigger_id, trigger_label in rows.values_list(*columns):
+        sights[device_id].append(Sight(pk, captured_at, trigger_id, trigger_label, deleted=True))
+        changed.add(device_id)
+    for device_id in changed:
+        sights[device_id].sort(key=lambda sight: (sight.captured_at, sight.pk))
+
+
 def find(
     device_ids: Iterable[uuid.UUID],
     captures: CaptureQuerySet,
@@ -46,10 +60,11 @@ def find(
     since: datetime,
     until: datetime,
 ) -> dict[uuid.UUID, Found]:
-    """What there is of each camera from ``since`` on and before ``until``. Two queries."""
+    """What there is of each camera from ``since`` on and before ``until``. Three queries."""
     ids = list(device_ids)
     between = {"captured_at__gte": since, "captured_at__lt": until, "device__in": ids}
     sights = sights_of(captures.filter(**between))
+    _with_deleted(sights, ids, since, until)
     refused = rejections_of(Q(**between))
     return {pk: Found(histories[pk], sights.get(pk, ()), refused.get(pk, ())) for pk in ids}
 

@@ -31,12 +31,13 @@ class Answer(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Sight:
-    """What is to be known of a picture here."""
+    """What is to be known of a picture here. One that was ``deleted`` since has come all the same."""
 
     pk: UUID
     captured_at: datetime
     trigger_id: str
     trigger_label: str
+    deleted: bool = False
 
     @property
     def says_what_for(self) -> bool:

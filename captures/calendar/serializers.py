@@ -77,7 +77,7 @@ class LineOut(serializers.Serializer[Match]):
 
     @extend_schema_field(serializers.UUIDField(allow_null=True))
     def get_capture_id(self, line: Match) -> str | None:
-        return str(line.sight.pk) if line.sight else None
+        return str(line.sight.pk) if line.sight and not line.sight.deleted else None
 
     @extend_schema_field(serializers.DateTimeField(allow_null=True))
     def get_captured_at(self, line: Match) -> str | None:
@@ -86,8 +86,14 @@ class LineOut(serializers.Serializer[Match]):
 
 
 class SightOut(serializers.Serializer[Sight]):
-    capture_id = serializers.UUIDField(source="pk")
+    """A picture beside the plan; its id is null once it was deleted."""
+
+    capture_id = serializers.SerializerMethodField()
     captured_at = serializers.DateTimeField()
+
+    @extend_schema_field(serializers.UUIDField(allow_null=True))
+    def get_capture_id(self, sight: Sight) -> str | None:
+        return None if sight.deleted else str(sight.pk)
 
 
 class BreakOut(serializers.Serializer[Break]):

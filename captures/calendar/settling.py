@@ -152,7 +152,7 @@ def _is_due(settled_at: datetime | None, device: Device, day: date, now: datetim
 
 
 def _settle_days(days: Sequence[Day], histories: HistoryOfEach, now: datetime) -> None:
-    """Count the days and write their rows: three statements for each day of the calendar there is among them."""
+    """Count the days and write their rows: four statements for each day of the calendar there is among them."""
     by_day: dict[date, list[Device]] = defaultdict(list)
     for device, day in days:
         by_day[day].append(device)

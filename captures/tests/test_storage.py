@@ -16,7 +16,8 @@ from django.db import connection
 from django.test import Client
 from django.utils import timezone
 
-from captures.models import Capture
+from captures import upkeep
+from captures.models import Capture, HousekeepingRun
 from captures.services import store_capture
 from captures.storage import thumbnail_key
 from captures.upkeep import SweepReport, sweep_files, sweep_files_daily
@@ -289,3 +290,37 @@ def test_two_sweeps_at_once_do_not_get_in_each_others_way():
     assert stored_files() == set()
     assert stored_files(storages["quarantine"]) == orphans
     assert {storages["quarantine"].open(key).read() for key in orphans} == {b"left"}
+
+
+def test_a_file_in_the_quarantine_that_a_row_speaks_of_goes_back_instead_of_being_deleted():
+    capture = make_capture()
+    key, quarantine = capture.storage_key, storages["quarantine"]
+    data = default_storage.open(key).read()
+    quarantine.save(key, ContentFile(data))
+    default_storage.delete(key)
+    age(key, days=31, storage=quarantine)
+    assert sweep("--dry-run")[0] == f"would be restored  {key}"
+    report = sweep_files()
+    assert (report.deleted, report.restored) == ([], [key])
+    assert default_storage.open(key).read() == data
+    assert stored_files(quarantine) == set()
+
+
+def test_a_row_that_comes_while_its_file_is_moved_gets_it_back(monkeypatch):
+    capture = make_capture()
+    age(capture.storage_key, days=2)
+    real, answers = upkeep._without_row, [True, True, False]  # not there when chosen, nor when moved; then it is
+    monkeypatch.setattr(upkeep, "_without_row", lambda keys: keys if answers.pop(0) else real(keys))
+    sweep_files()
+    assert answers == []
+    assert stored_files() == {capture.storage_key}
+    assert stored_files(storages["quarantine"]) == set()
+
+
+def test_the_days_sweep_is_done_once_and_says_what_it_did():
+    left_over("a/old.jpeg")
+    for _ in range(2):
+        sweep_files_daily()
+    run = HousekeepingRun.objects.get()
+    assert (run.job, run.state) == ("sweep", "done")
+    assert run.report == {"files": 1, "quarantined": 1, "deleted": 0, "restored": 0}

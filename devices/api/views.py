@@ -25,6 +25,10 @@ class OnlyDevices(NotAllowed):
     code = "only_devices"
 
 
+class OnlyMembers(NotAllowed):
+    code = "only_members"
+
+
 class IsDevice(BasePermission):
     """A camera whose key is not over its daily quota, and whose organization is not suspended."""
 
@@ -41,6 +45,8 @@ class IsDeviceOrMember(IsMember):
     def has_permission(self, request: Request, view: APIView) -> bool:
         door = cast(DeviceOrMemberAPIView, view)
         if _is_device(request):
+            if request.method in door.member_methods:
+                raise OnlyMembers("Only people may do this.")
             if request.method not in door.methods_beyond_quota:
                 _refuse_reading(request)
             return True
@@ -67,17 +73,21 @@ class DeviceAPIView(APIView):
 class DeviceOrMemberAPIView(MemberAPIView):
     """The caller is a camera (``self.device``), or else a member (``self.device`` is None).
 
-    ``device_methods`` are the camera's alone; ``methods_beyond_quota`` are done even beyond its key's quota,
-    and in a suspended organization.
+    ``device_methods`` are the camera's alone, ``member_methods`` the members'; ``methods_beyond_quota`` are done
+    even beyond its key's quota, and in a suspended organization.
     """
 
     authentication_classes = [DeviceOrPersonAuthentication]
     permission_classes = [IsDeviceOrMember]
     device_methods: ClassVar[tuple[str, ...]] = ()
+    member_methods: ClassVar[tuple[str, ...]] = ()
     methods_beyond_quota: ClassVar[tuple[str, ...]] = ()
 
     def caller_of(self, method: str) -> str:
-        return "device" if method in self.device_methods else f"device, {self.role_for(method)}"
+        if method in self.device_methods:
+            return "device"
+        role = str(self.role_for(method))
+        return role if method in self.member_methods else f"device, {role}"
 
     @property
     def device(self) -> Device | None:

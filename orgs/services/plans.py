@@ -4,7 +4,7 @@ import calendar
 import logging
 import re
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from typing import Any
 from uuid import UUID
@@ -171,6 +171,15 @@ def count_evaluation(*, org_id: UUID, at: datetime) -> None:
         # The month's first. Another may be first, too: then its row stays, and both are counted in it.
         MonthlyUsage.unscoped.bulk_create([MonthlyUsage(org_id=org_id, month=month)], ignore_conflicts=True)
         usage.update(evaluations=F("evaluations") + 1)
+
+
+def count_deleted_bytes(*, org_id: UUID, month: date, size: int) -> None:
+    """Take deleted bytes out of the month they came in, as a part of the transaction that deletes them."""
+    usage = MonthlyUsage.unscoped.filter(org=org_id, month=month)
+    if not usage.update(bytes=F("bytes") - size):
+        # Not counted yet, or imported: what is counted later adds up with it.
+        MonthlyUsage.unscoped.bulk_create([MonthlyUsage(org_id=org_id, month=month)], ignore_conflicts=True)
+        usage.update(bytes=F("bytes") - size)
 
 
 @transaction.atomic

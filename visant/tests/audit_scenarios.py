@@ -15,6 +15,10 @@ from allauth.socialaccount.models import SocialAccount
 from django.utils import timezone
 
 from captures.evaluation.teaching import activate_imported, change_definition, import_definition, learn_again
+from captures.models import Capture
+from captures.retention.deleting import delete_capture, hold_capture, release_capture
+from captures.retention.policies import remove_policy, set_policy
+from captures.retention.rules import Rule
 from devices.models import Device, Schedule, Unit
 from devices.services.camera_settings import change_device, configure_device
 from devices.services.claims import claim_camera, claim_unit, hand_out_key, replace_hardware
@@ -46,6 +50,7 @@ from sharing.models import LinkKind
 from sharing.services import import_link
 from tests.builders import (
     PASSWORD,
+    make_capture,
     make_definition,
     make_device,
     make_member,
@@ -81,6 +86,10 @@ class World:
     @cached_property
     def device(self) -> Device:
         return make_device(self.org)[0]
+
+    @cached_property
+    def capture(self) -> Capture:
+        return make_capture(self.device)
 
     @cached_property
     def claim(self) -> Claim:
@@ -123,6 +132,36 @@ def audited(service: str, *expected: str) -> Callable[[Callable[[World], Call]],
         AUDITED[service] = (expected, scenario)
 
     return register
+
+
+# --- the services of pictures and how long they are kept
+
+
+@audited("captures.retention.deleting.delete_capture", "capture.deleted capture")
+def _(world: World) -> Call:
+    return partial(delete_capture, capture=world.capture, acting_user=world.owner)
+
+
+@audited("captures.retention.deleting.hold_capture", "capture.held capture")
+def _(world: World) -> Call:
+    return partial(hold_capture, capture=world.capture, acting_user=world.owner)
+
+
+@audited("captures.retention.deleting.release_capture", "capture.released capture")
+def _(world: World) -> Call:
+    hold_capture(capture=world.capture, acting_user=world.owner)
+    return partial(release_capture, capture=world.capture, acting_user=world.owner)
+
+
+@audited("captures.retention.policies.set_policy", "retention.changed organization")
+def _(world: World) -> Call:
+    return partial(set_policy, org=world.org, rule=Rule(days=30), acting_user=world.owner)
+
+
+@audited("captures.retention.policies.remove_policy", "retention.removed device")
+def _(world: World) -> Call:
+    set_policy(org=world.org, rule=Rule(days=30), device=world.device, acting_user=world.owner)
+    return partial(remove_policy, device=world.device, acting_user=world.owner)
 
 
 # --- the services of cameras and of what is normal

@@ -11,7 +11,9 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from captures.models import CalendarDay, Capture, Rejection
+from captures.models import CalendarDay, Capture, DeletedCapture, HousekeepingRun, IntegrityFinding, Rejection
+from captures.retention.policies import set_policy
+from captures.retention.rules import Rule
 from devices.models import DeviceKeyUsage
 from devices.services.claims import replace_hardware
 from devices.services.commands import queue_command
@@ -96,6 +98,12 @@ def fill() -> dict[str, Model]:
     Rejection.unscoped.create(
         org=org, device=device, captured_at=later, code="broken_picture", first_at=later, last_at=later
     )
+    IntegrityFinding.unscoped.create(org=org, capture=capture, problem="missing")
+    rows["retentionpolicy"] = set_policy(org=org, rule=Rule(days=30), acting_user=owner)
+    moments = dict.fromkeys(("captured_at", "received_at", "deleted_at"), later)
+    gone = {"capture_id": org.pk, "record_id": number, "sha256": "", "deleted_by": "rule", **moments}
+    DeletedCapture.unscoped.create(org=org, device=device, **gone)
+    HousekeepingRun.objects.create(job="prune", subject=str(org.pk), day=TODAY, report={"pictures": 1})
     MonthlyUsage.unscoped.create(org=org, month=TODAY.replace(day=1))
     LimitWarning.unscoped.create(org=org, limit="bytes", period=TODAY, percent=70)
     ApiTokenUsage.unscoped.create(org=org, key=token, day=TODAY)

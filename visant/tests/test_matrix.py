@@ -187,6 +187,11 @@ def fixed(**parameters: object) -> Callable[[World], dict[str, object]]:
     return lambda world: parameters
 
 
+def for_people(*methods: str) -> dict[str, str]:
+    """Cameras are known there, and may do other things, but not these."""
+    return {f"{method} {caller}": "403" for method in methods for caller in ("device", "device of another")}
+
+
 ABSENT = {"GET": "404", "POST": "404"}
 CAMERA = Behind(of_camera, camera=True)
 CAPTURE = Behind(of_capture, camera=True)
@@ -199,9 +204,12 @@ OF_CAMERA_ALONE = Behind(
 )
 BEHIND = {
     "/captures/{pk}": CAPTURE,
+    "/captures/{pk}/delete": CAPTURE,
+    "/captures/{pk}/hold": CAPTURE,
     "/captures/{pk}/image": CAPTURE,
     "/captures/{pk}/label": CAPTURE,
     "/captures/{pk}/live": CAPTURE,
+    "/captures/{pk}/release": CAPTURE,
     "/captures/{pk}/thumbnail": CAPTURE,
     "/pictures/{signature}/{ends}/{key}": Behind(of_signed_picture, open=True),
     "/cameras/{pk}": CAMERA,
@@ -217,6 +225,8 @@ BEHIND = {
     "/cameras/{pk}/keys/{key_pk}/rotate": CAMERA,
     "/cameras/{pk}/learn-again": CAMERA,
     "/cameras/{pk}/rename": CAMERA,
+    "/cameras/{pk}/retention": CAMERA,
+    "/cameras/{pk}/retention/remove": CAMERA,
     "/cameras/{pk}/schedules": CAMERA,
     "/cameras/{pk}/schedules/add": CAMERA,
     "/cameras/{pk}/schedules/preview": CAMERA,
@@ -247,7 +257,8 @@ BEHIND = {
     "/account/email/verify/{key}": Behind(fixed(key="nothing"), open=True, instead={"POST": "404"}),
     "/account/password/new/{uidb36}-{key}": Behind(fixed(uidb36=int_to_base36(1), key="set-password"), open=True),
     "/join/{token}": Behind(lambda world: {"token": world.link}, open=True),
-    "/v1/captures/{name}": CAPTURE,
+    "/v1/captures/{name}": Behind(of_capture, camera=True, otherwise=for_people("DELETE")),
+    "/v1/captures/{name}/hold": Behind(of_capture, camera=True, otherwise=for_people("PUT", "DELETE")),
     "/v1/captures/{name}/image": CAPTURE,
     "/v1/captures/{name}/status": CAPTURE,
     "/v1/captures/{pk}/complete": Behind(
@@ -269,6 +280,8 @@ BEHIND = {
     "/v1/devices/{name}/keys/{key_pk}/rotate": CAMERA,
     "/v1/devices/{name}/reinstate": CAMERA,
     "/v1/devices/{name}/resume": CAMERA,
+    "/v1/devices/{name}/retention": CAMERA,
+    "/v1/devices/{name}/retention/preview": CAMERA,
     "/v1/devices/{name}/retire": CAMERA,
     "/v1/devices/{name}/schedules": CAMERA,
     "/v1/devices/{name}/schedules/preview": CAMERA,

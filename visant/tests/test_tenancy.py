@@ -11,7 +11,7 @@ from django.utils import timezone
 from captures.calendar.models import CalendarDay, Rejection
 from captures.direct.models import PendingUpload
 from captures.evaluation.models import Definition, Evaluation, Label
-from captures.models import Capture
+from captures.models import Capture, DeletedCapture, IntegrityFinding, RetentionPolicy
 from devices.models import (
     Command,
     Device,
@@ -26,6 +26,7 @@ from devices.services.commands import queue_command
 from devices.services.installations import install
 from devices.services.schedules import add_schedule
 from devices.services.units import make_units
+from orgs.ids import uuid7
 from orgs.models import Organization
 from orgs.tenancy import TenantModel
 from sharing.models import ShareLink
@@ -82,6 +83,14 @@ MAY_LOOK_ACROSS = {
     "captures/moving/writing.py": "writes rows of the organization it was given",
     "captures/storage/moving.py": "moves the files of all organizations",
     "captures/upkeep.py": "sweeps the files of all organizations",
+    "captures/integrity/admin.py": "tells operators how many pictures are wrong",
+    "captures/integrity/checking.py": "looks over the pictures of all organizations",
+    "captures/integrity/findings.py": "writes what was found of a picture it was given",
+    "captures/retention/deleting.py": "deletes pictures it was given; forgets old deletions of all organizations",
+    "captures/retention/keepers.py": "reads the label of a picture it was given",
+    "captures/retention/policies.py": "writes the policy of a camera it was given",
+    "captures/retention/pruning.py": "finds the organizations that have rules",
+    "captures/retention/selection.py": "reads the pictures of cameras it was given",
     "captures/evaluation/services.py": "workers judge for all organizations; writes rows it was given",
     "captures/evaluation/tasks.py": "workers are woken for all organizations",
     "captures/evaluation/teaching.py": "writes the label of a capture it was given, locks a camera it was given",
@@ -113,6 +122,10 @@ MAY_SEE_ALL = {
     "captures/direct/services.py": "a job sweeps for all organizations",
     "captures/evaluation/services.py": "a worker claims for all organizations, and judges within one",
     "captures/evaluation/tasks.py": "a job wakes workers for all organizations",
+    "captures/integrity/checking.py": "a job looks over the pictures of all organizations",
+    "captures/integrity/findings.py": "an operator's command lists what was found",
+    "captures/retention/deleting.py": "a job forgets old deletions of all organizations",
+    "captures/retention/pruning.py": "a job finds the organizations it prunes, each within itself",
     "captures/storage/moving.py": "an operator moves the files of all organizations",
     "captures/upkeep.py": "a job sweeps for all organizations",
     "sharing/services.py": "a token opens one link, whosever it is",
@@ -200,6 +213,9 @@ CROSSINGS = [
     (ServiceBreak, "device_id"),
     (CalendarDay, "device_id"),
     (Rejection, "device_id"),
+    (RetentionPolicy, "device_id"),
+    (DeletedCapture, "device_id"),
+    (IntegrityFinding, "capture_id"),
     (ShareLink, "device_id"),
     (ShareLink, "capture_id"),
     (PendingUpload, "device_id"),
@@ -219,6 +235,16 @@ def make_field_rows(device: Device) -> None:
     PendingUpload.unscoped.create(org=device.org, device=device, captured_at=now, byte_size=1)
 
 
+def make_retention_rows(capture: Capture) -> None:
+    """One row of each that keeping pictures brings with it."""
+    now, rest = timezone.now(), {"org": capture.org}
+    RetentionPolicy.unscoped.create(**rest, device=capture.device, days=1)
+    IntegrityFinding.unscoped.create(**rest, capture=capture, problem="missing")
+    gone = {"capture_id": uuid7(), "record_id": "gone", "sha256": "", "deleted_by": "rule"}
+    gone |= {"captured_at": now, "received_at": now, "deleted_at": now}
+    DeletedCapture.unscoped.create(**rest, device=capture.device, **gone)
+
+
 @pytest.mark.django_db
 @pytest.mark.skipif(
     "postgresql" not in settings.DATABASES["default"]["ENGINE"],
@@ -231,6 +257,7 @@ def test_a_row_of_one_organization_cannot_hang_on_anothers(model, column):
     make_label(capture)
     make_evaluation(capture)
     make_field_rows(capture.device)
+    make_retention_rows(capture)
     make_link(capture)
     strangers = make_capture(make_device(make_org())[0])
     # Theirs has no rule that holds, nor hardware or days: there a row could not go anyway.

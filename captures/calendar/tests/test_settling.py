@@ -231,7 +231,7 @@ def test_many_cameras_take_as_many_statements_as_few():
     few = turn(NOW)
     add(20)
     many = turn(NOW + 7 * MINUTE)
-    assert len(many) == len(few) <= 14 + 3 * 8  # the last eight days, three statements each
+    assert len(many) == len(few) <= 14 + 4 * 8  # the last eight days, four statements each
 
 
 def test_a_batch_with_many_days_is_left_for_the_next_turn(monkeypatch):

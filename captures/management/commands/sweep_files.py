@@ -18,6 +18,8 @@ class Command(BaseCommand):
             self.stdout.write(f"{would}quarantined  {key}")
         for key in report.deleted:
             self.stdout.write(f"{would}deleted  {key}")
+        for key in report.restored:
+            self.stdout.write(f"{would}restored  {key}")
         self.stdout.write(
             f"{report.seen} files older than a day: {len(report.quarantined)} {would}quarantined, "
             f"{len(report.deleted)} {would}deleted from the quarantine."

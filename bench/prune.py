@@ -1,0 +1,145 @@
+"""How fast an archive of a million pictures is foreseen and pruned, and how much memory that takes.
+
+One organization, 20 cameras, a picture a minute; rows are made by the database, files only as many as are said.
+``python bench/prune.py [--pictures 1000000] [--files 20000]``; PostgreSQL as in ``bench/intake.py``.
+"""
+
+import argparse
+import os
+import resource
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from bench.intake import database  # noqa: E402
+
+CAMERAS = 20
+SIZE = 60_000
+FILL = """
+INSERT INTO captures_capture (id, org_id, device_id, record_id, captured_at, received_at, storage_key, byte_size,
+  sha256, thumbnail_key, content_type, width, height, trigger_label, trigger_id, metadata, hold, evaluation_status,
+  evaluation_attempts, reason, verdict, not_judged)
+SELECT gen_random_uuid(), %s, %s, n, %s - n * interval '1 minute', %s - n * interval '1 minute', %s || '/' || n,
+  %s, lpad(n::text, 64, '0'), '', 'image/jpeg', 640, 480, '', '', '{}', n %% 1000 = 0, 'completed', 1, '',
+  'normal', ''
+FROM generate_series(1, %s) AS n
+"""
+JUDGED = """
+INSERT INTO captures_evaluation (id, org_id, capture_id, attempt, provider, model, verdict, score, reason, boxes,
+  details, error, at, latency_ms, tokens_in, tokens_out, node_type, region, cost)
+SELECT gen_random_uuid(), org_id, id, 1, 'scene', '1', 'normal', 0, '', '[]', '{}', '', captured_at, 16, 0, 0, '',
+  '', 0 FROM captures_capture
+"""
+
+
+def timed(label: str, call: Callable[[], Any], *, pictures: int | None = None) -> Any:
+    """Print how long it took, by the pictures of the result or those that are given, and return the result."""
+    before, began = _memory(), time.perf_counter()
+    result = call()
+    seconds = time.perf_counter() - began
+    count = result.pictures if pictures is None else pictures
+    more = _memory() - before
+    print(f"| {label} | {count:,} | {seconds:.1f} | {count / seconds:,.0f} | {more:.0f} |", flush=True)
+    return result
+
+
+def _memory() -> float:
+    """The most resident memory so far, in MB."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def fill(pictures: int) -> tuple[Any, Any]:
+    from django.db import connection
+    from django.utils import timezone
+
+    from devices.services.devices import register_device
+    from orgs.services.organizations import create_organization
+
+    now = timezone.now()
+    org = create_organization(name="B", owner_email="b@example.org", owner_password=None)
+    with connection.cursor() as cursor:
+        for number in range(CAMERAS):
+            device = register_device(org=org, name=f"camera {number}", acting_user=None)
+            key = f"{org.pk}/devices/{device.pk}/captures"
+            cursor.execute(FILL, [org.pk, device.pk, now, now, key, SIZE, pictures // CAMERAS])
+        cursor.execute(JUDGED)
+        cursor.execute("ANALYZE")
+    return org, now
+
+
+def write_files(count: int) -> None:
+    """Files of the oldest pictures, so that their removal is a part of it."""
+    from django.conf import settings
+
+    from captures.models import Capture
+
+    keys = Capture.unscoped.order_by("captured_at").values_list("storage_key", flat=True)[:count]
+    data = b"x" * SIZE
+    for key in keys:
+        path = Path(settings.MEDIA_ROOT) / key
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+
+
+def run(options: argparse.Namespace) -> None:
+    import django
+    from django.core.management import call_command
+
+    django.setup()
+    call_command("migrate", verbosity=0)
+
+    from captures.models import Capture
+    from captures.retention.preview import preview
+    from captures.retention.pruning import prune
+    from captures.retention.rules import Rule
+    from orgs import scope
+
+    with scope.across_organizations("a benchmark"):
+        org, now = fill(options.pictures)
+        write_files(options.files)
+        days = options.pictures // CAMERAS // 1440
+        print("| what | pictures | seconds | a second | more memory, MB |\n| --- | --- | --- | --- | --- |")
+        nothing = {None: Rule(days=days + 2)}
+        timed(
+            "foreseeing that nothing goes", lambda: preview(org, at=now, rules=nothing), pictures=options.pictures
+        )
+        by_days = {None: Rule(days=max(1, days // 10))}
+        timed("foreseeing by days", lambda: preview(org, at=now, rules=by_days))
+        thinned = {None: Rule(all_days=2, hourly_days=20)}
+        foreseen = timed("foreseeing by thinning", lambda: preview(org, at=now, rules=thinned))
+        org.retention_policies.create(all_days=2, hourly_days=20)
+        done = timed("pruning by thinning", lambda: prune(org, at=now))
+        if done != foreseen:
+            raise SystemExit(f"Foreseen was {foreseen}, and done {done}.")
+        timed("the night after", lambda: prune(org, at=now), pictures=Capture.unscoped.count())
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--pictures", type=int, default=1_000_000)
+    parser.add_argument("--files", type=int, default=20_000)
+    options = parser.parse_args()
+    folder = Path(tempfile.mkdtemp(prefix="visant-bench-"))
+    folder.chmod(0o755)
+    try:
+        with database(folder) as url:
+            os.environ |= {"DATABASE_URL": url, "VISANT_VAR": str(folder / "var"), "VISANT_LOG_LEVEL": "ERROR"}
+            os.environ.setdefault("DJANGO_SETTINGS_MODULE", "visant.settings")
+            run(options)
+            from django.db import connections
+
+            connections.close_all()
+            connections["default"].close_pool()
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    main()

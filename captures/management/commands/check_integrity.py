@@ -1,0 +1,49 @@
+import uuid
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from captures.integrity.checking import check_integrity
+from captures.integrity.findings import open_findings
+from orgs.limits import GB
+
+
+class Command(BaseCommand):
+    help = (
+        "Look whether the bytes of each picture are there, and read some of them again; then list what is wrong. "
+        "The scheduler does it each day. Exit status 1 when something is wrong."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument(
+            "--gigabytes",
+            type=float,
+            default=settings.VISANT_INTEGRITY_GB_A_DAY,
+            help="how much is read again, from the oldest picture on (default: what is set for a day)",
+        )
+        parser.add_argument("--all", action="store_true", help="read all of them again")
+        parser.add_argument("--list", action="store_true", help="look at nothing, list what was found before")
+
+    def handle(self, **options: Any) -> None:
+        if not options["list"]:
+            self._check(budget=2**63 if options["all"] else int(options["gigabytes"] * GB))
+        findings = open_findings()
+        for finding in findings:
+            capture, org = finding.capture, finding.org.slug
+            taken = capture.captured_at.isoformat()
+            where = f"{org}  {capture.device}  {taken}  {capture.storage_key}"
+            self.stdout.write(f"{finding.problem}  {capture.pk}  {where}")
+        if findings:
+            raise CommandError(f"{len(findings)} pictures are not as they came in.", returncode=1)
+        self.stdout.write("Nothing is known to be wrong.")
+
+    def _check(self, *, budget: int) -> None:
+        try:
+            found = check_integrity(budget=budget, start=uuid.UUID(int=0))
+        except OSError as error:
+            raise CommandError(f"The storage does not answer: {error}", returncode=2) from error
+        self.stdout.write(
+            f"{found.looked_for} pictures looked for, {found.read} read again ({found.bytes_read:,} bytes): "
+            f"{found.missing} missing, {found.damaged} damaged, {found.mended} mended."
+        )

@@ -1,0 +1,96 @@
+"""``/v1/retention`` and ``/v1/devices/{id}/retention``: how long pictures are kept, for programs."""
+
+from django.utils import timezone
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from captures.retention.policies import check_rule, remove_policy, set_policy
+from captures.retention.preview import current_rules, preview
+from captures.retention.pruning import next_run_at, night_after
+from captures.retention.rules import Rule
+from captures.retention.serializers import RetentionIn, RetentionOut, RetentionPreviewOut, as_rule
+from devices.api.views import get_device
+from devices.models import Device
+from orgs.api.parsers import JSONParser
+from orgs.api.serializers.base import received
+from orgs.api.views import MemberAPIView
+from orgs.models import Role
+
+
+class _Retention(MemberAPIView):
+    parser_classes = [JSONParser]
+    smallest_role = Role.ADMIN
+
+    def answer(self, device: Device | None) -> Response:
+        rules = current_rules(self.org)
+        own = rules.get(device.pk if device else None)
+        said = {
+            "rule": own or rules.get(None, Rule()),
+            "own": own is not None,
+            "plan_days": self.org.retention_days,
+            "next_run_at": next_run_at(self.org, timezone.now()),
+        }
+        return Response(RetentionOut(said).data)
+
+    def keep(self, request: Request, device: Device | None) -> Response:
+        rule = as_rule(received(RetentionIn, request))
+        set_policy(org=self.org, rule=rule, device=device, acting_user=self.person)
+        return self.answer(device)
+
+    def foresee(self, request: Request, device: Device | None) -> Response:
+        rule = as_rule(received(RetentionIn, request))
+        check_rule(self.org, rule)
+        wanted = {**current_rules(self.org), device.pk if device else None: rule}
+        at = night_after(self.org, timezone.now())
+        return Response(RetentionPreviewOut(preview(self.org, at=at, rules=wanted, device=device)).data)
+
+
+class OrganizationRetention(_Retention):
+    """What holds for cameras without a rule of their own."""
+
+    @extend_schema(summary="Show how long pictures are kept", responses=RetentionOut)
+    def get(self, request: Request) -> Response:
+        return self.answer(None)
+
+    @extend_schema(summary="Say how long pictures are kept", request=RetentionIn, responses=RetentionOut)
+    def put(self, request: Request) -> Response:
+        return self.keep(request, None)
+
+
+class OrganizationRetentionPreview(_Retention):
+    """What the next night would delete in the whole organization if that rule were saved; nothing is."""
+
+    @extend_schema(summary="Foresee what a rule would delete", request=RetentionIn, responses=RetentionPreviewOut)
+    def post(self, request: Request) -> Response:
+        return self.foresee(request, None)
+
+
+class CameraRetention(_Retention):
+    """A camera's own rule replaces its organization's, whole; ``DELETE`` takes it away."""
+
+    @extend_schema(summary="Show how long a camera's pictures are kept", responses=RetentionOut)
+    def get(self, request: Request, name: str) -> Response:
+        return self.answer(get_device(self, name))
+
+    @extend_schema(
+        summary="Say how long a camera's pictures are kept", request=RetentionIn, responses=RetentionOut
+    )
+    def put(self, request: Request, name: str) -> Response:
+        return self.keep(request, get_device(self, name))
+
+    @extend_schema(summary="Let a camera go by its organization's rule", responses=RetentionOut)
+    def delete(self, request: Request, name: str) -> Response:
+        device = get_device(self, name)
+        remove_policy(device=device, acting_user=self.person)
+        return self.answer(device)
+
+
+class CameraRetentionPreview(_Retention):
+    """What the next night would delete of the camera if that rule were saved; nothing is."""
+
+    @extend_schema(
+        summary="Foresee what a rule would delete of a camera", request=RetentionIn, responses=RetentionPreviewOut
+    )
+    def post(self, request: Request, name: str) -> Response:
+        return self.foresee(request, get_device(self, name))

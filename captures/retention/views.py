@@ -1,0 +1,121 @@
+"""Pages for people: how long pictures are kept, what goes tonight, and keeping or deleting one of them."""
+
+import uuid
+from typing import Any
+
+from django.contrib import messages
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
+from django.views.decorators.http import require_http_methods, require_POST
+
+from captures.access import captures_of
+from captures.integrity.runs import PRUNE, last_run
+from captures.models import Capture
+from captures.retention.deleting import CaptureHeld, delete_capture, hold_capture, refuse_held, release_capture
+from captures.retention.forms import RetentionForm, initial_of
+from captures.retention.policies import check_rule, remove_policy, set_policy
+from captures.retention.preview import Preview, current_rules, preview
+from captures.retention.pruning import next_run_at, night_after
+from captures.retention.rules import Rule
+from devices.access import devices_of
+from devices.models import Device
+from orgs.access import MemberRequest, requires
+from orgs.models import Organization, Role
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@requires(Role.ADMIN)
+def of_organization(request: MemberRequest) -> HttpResponse:
+    return _policy_page(request, None)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@requires(Role.ADMIN)
+def of_camera(request: MemberRequest, pk: uuid.UUID) -> HttpResponse:
+    device = get_object_or_404(devices_of(request.membership).select_related("org"), pk=pk)
+    return _policy_page(request, device)
+
+
+@require_POST
+@requires(Role.ADMIN)
+def remove_of_camera(request: MemberRequest, pk: uuid.UUID) -> HttpResponse:
+    device = get_object_or_404(devices_of(request.membership).select_related("org"), pk=pk)
+    remove_policy(device=device, acting_user=request.user)
+    messages.success(request, "This camera keeps its pictures as its organization does now.")
+    return redirect("camera-retention", pk)
+
+
+@require_POST
+@requires(Role.MEMBER)
+def hold(request: MemberRequest, pk: uuid.UUID) -> HttpResponse:
+    hold_capture(capture=_capture_or_404(request, pk), acting_user=request.user)
+    messages.success(request, "Held: no rule deletes this picture.")
+    return redirect("capture", pk)
+
+
+@require_POST
+@requires(Role.ADMIN)
+def release(request: MemberRequest, pk: uuid.UUID) -> HttpResponse:
+    release_capture(capture=_capture_or_404(request, pk), acting_user=request.user)
+    messages.success(request, "Released: the retention rules decide about this picture again.")
+    return redirect("capture", pk)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@requires(Role.ADMIN)
+def delete(request: MemberRequest, pk: uuid.UUID) -> HttpResponse:
+    """Ask first; then delete for good."""
+    capture = _capture_or_404(request, pk)
+    try:
+        refuse_held(capture)
+        if request.method == "POST":
+            delete_capture(capture=capture, acting_user=request.user)
+            messages.success(request, "The picture is deleted.")
+            return redirect("camera", capture.device_id)
+    except CaptureHeld as refusal:
+        messages.error(request, str(refusal))
+        return redirect("capture", pk)
+    return render(request, "captures/delete.html", {"capture": capture})
+
+
+def _policy_page(request: MemberRequest, device: Device | None) -> HttpResponse:
+    """Show the rule; preview what was typed; save what was previewed."""
+    org, rules = request.membership.org, dict(current_rules(request.membership.org))
+    own = rules.get(device.pk if device else None)
+    form = RetentionForm(
+        request.POST if request.method == "POST" else None, initial=initial_of(own or rules.get(None, Rule()))
+    )
+    foreseen = None
+    if form.is_valid():
+        with form.refusals():
+            check_rule(org, form.rule())
+            if form.is_previewed():
+                set_policy(org=org, rule=form.rule(), device=device, acting_user=request.user)
+                messages.success(request, "Saved. It holds from tonight on.")
+                return redirect(request.path)
+            foreseen = _foresee(org, rules, device, form.rule())
+            form.show_as_previewed()
+    context = {"form": form, "device": device, "own": own, "preview": foreseen, **_standing(org, rules, device)}
+    return render(request, "captures/retention.html", context, status=form.status)
+
+
+def _foresee(org: Organization, rules: dict[uuid.UUID | None, Rule], device: Device | None, rule: Rule) -> Preview:
+    wanted = {**rules, device.pk if device else None: rule}
+    return preview(org, at=night_after(org, timezone.now()), rules=wanted, device=device)
+
+
+def _standing(org: Organization, rules: dict[uuid.UUID | None, Rule], device: Device | None) -> dict[str, Any]:
+    """What holds now, what is next, and what was done last."""
+    now = timezone.now()
+    return {
+        "cap": org.retention_days,
+        "common": rules.get(None, Rule()),
+        "next_run_at": next_run_at(org, now),
+        "last": last_run(PRUNE, str(org.pk)) if device is None else None,
+        "with_own": org.devices.filter(pk__in=[pk for pk in rules if pk]).by_name() if device is None else (),
+    }
+
+
+def _capture_or_404(request: MemberRequest, pk: uuid.UUID) -> Capture:
+    return get_object_or_404(captures_of(request.membership).select_related("device__org"), pk=pk)
