@@ -46,12 +46,15 @@ class Server:
     may be killed and started again as often as one likes; the address stays. It ends only what it started.
     """
 
-    def __init__(self, folder: Path, *, workers: int = 2, threads: int = 8, **environment: str) -> None:
+    def __init__(
+        self, folder: Path, *, workers: int = 2, threads: int = 8, sqlite: bool = False, **environment: str
+    ) -> None:
+        """``sqlite``: whatever the run is on, as an installation begins."""
         self.folder = folder
         self.workers = workers
         self.port = _free_port()
         self.url = f"http://{HOST}:{self.port}"
-        self.database = _Database.for_run(folder)
+        self.database = _Database.in_file(folder) if sqlite else _Database.for_run(folder)
         self.environment = {
             **{name: value for name, value in os.environ.items() if not _is_ours(name)},
             "VISANT_VAR": str(folder),
@@ -189,10 +192,14 @@ class _Database(NamedTuple):
     @classmethod
     def for_run(cls, folder: Path) -> "_Database":
         if os.environ.get("VISANT_TEST_DATABASE") != "postgresql":
-            return cls(f"sqlite:///{folder / 'visant.sqlite3'}", "")
+            return cls.in_file(folder)
         admin_url = os.environ["VISANT_TEST_DATABASE_URL"]
         name = f"server_{os.getpid()}_{time.monotonic_ns()}"
         return cls(in_database(with_plain_role(admin_url), name), admin_url)
+
+    @classmethod
+    def in_file(cls, folder: Path) -> "_Database":
+        return cls(f"sqlite:///{folder / 'visant.sqlite3'}", "")
 
     @property
     def name(self) -> str:

@@ -288,6 +288,8 @@ STORAGES = {
     },
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
 }
+# What a backup keeps of the storage: for each model the columns that name a file, with that of its checksum.
+BACKED_UP_FILES = {"captures.capture": [("storage_key", "sha256"), ("thumbnail_key", "")]}
 # The intake reads bodies itself, with its own limit; this one is for forms.
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2 * 1024 * 1024
 

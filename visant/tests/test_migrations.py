@@ -23,7 +23,7 @@ SCHEMA = {
     """,
 }
 # Down from the top: each app's rows hang on those of the next. The admin's log and the tasks know our users, too.
-DOWN = ["admin", "sharing", "captures", "devices", "orgs"]
+DOWN = ["visant", "admin", "sharing", "captures", "devices", "orgs"]
 
 
 STEP_BY_STEP = """

@@ -59,6 +59,9 @@ MAY_LOOK_ACROSS = {
     "captures/evaluation/services.py": "workers judge for all organizations; writes rows it was given",
     "captures/evaluation/tasks.py": "workers are woken for all organizations",
     "captures/evaluation/teaching.py": "writes the label of a capture it was given, locks a camera it was given",
+    "visant/backup/files.py": "looks whether a row of a file is still there",
+    "visant/backup/restoring.py": "puts all rows back",
+    "visant/backup/tables.py": "reads and writes all rows",
     "visant/management/commands/demo.py": "an operator's command, before anybody is there",
 }
 # Who opens the second wall for all organizations, each place with its reason beside it in the code.
@@ -83,6 +86,9 @@ MAY_SEE_ALL = {
     "captures/evaluation/services.py": "a worker claims for all organizations, and judges within one",
     "captures/evaluation/tasks.py": "a job wakes workers for all organizations",
     "captures/upkeep.py": "a job sweeps for all organizations",
+    "visant/backup/making.py": "a backup is of all organizations",
+    "visant/backup/restoring.py": "a restore is of all organizations",
+    "visant/backup/verifying.py": "a backup is of all organizations",
     "visant/management/commands/demo.py": "a command, before anybody is there",
 }
 OPENS_ALL = re.compile(r"\b(?:across_organizations|enter_all)\(")
