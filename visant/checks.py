@@ -24,7 +24,7 @@ def check_trusted_proxies(app_configs: Any, **kwargs: Any) -> Sequence[checks.Ch
 def check_backups(
     app_configs: Any, databases: Sequence[str] | None = None, **kwargs: Any
 ) -> Sequence[checks.CheckMessage]:
-    """A backup was restored on trial within a week. Looked at when the database is: ``check --database default``."""
+    """A backup was restored on trial within a week. Looked at with the database (``check --database default``)."""
     from visant.backup.freshness import backup_warning
     from visant.models import Backup
 
