@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from django.db import DEFAULT_DB_ALIAS, ProgrammingError, connection, connections, transaction
+from django.db.utils import load_backend
 from psycopg import IsolationLevel
 
 # In memory until the last moment: what is tried is thrown away.
@@ -73,12 +74,11 @@ def _options_without_pool() -> dict[str, Any]:
 
 @contextmanager
 def _another(alias: str, **changes: Any) -> Iterator[str]:
-    """A connection like the usual one but for ``changes``, while the block lasts."""
-    databases = connections.settings
-    databases[alias] = {**copy.deepcopy(databases[DEFAULT_DB_ALIAS]), "CONN_MAX_AGE": 0, **changes}
+    """A connection like the usual one but for ``changes``, for this thread while the block lasts."""
+    described = {**copy.deepcopy(connections.settings[DEFAULT_DB_ALIAS]), "CONN_MAX_AGE": 0, **changes}
+    connections[alias] = load_backend(described["ENGINE"]).DatabaseWrapper(described, alias)
     try:
         yield alias
     finally:
         connections[alias].close()
         del connections[alias]
-        del databases[alias]
