@@ -6,6 +6,7 @@ class CapturesConfig(AppConfig):
     name = "captures"
 
     def ready(self) -> None:
-        from captures.checks import check_evaluators
+        from captures.checks import check_evaluators, check_storage
 
         checks.register(check_evaluators)
+        checks.register(check_storage, "storage")

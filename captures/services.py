@@ -1,6 +1,7 @@
 """Taking pictures in, and finding them again."""
 
 import hashlib
+import logging
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any, NamedTuple
@@ -19,6 +20,8 @@ from captures.storage import picture_key
 from devices.models import Device, DeviceQuerySet
 from orgs.errors import Conflict, Invalid, Unavailable
 from orgs.ids import uuid7
+
+logger = logging.getLogger(__name__)
 
 # A clock may be wrong by this much and the picture is still taken, with the doubt noted.
 FUTURE_LIMIT = timedelta(days=1)
@@ -62,7 +65,7 @@ def store_capture(
     """
     facts = inspect_picture(data)
     received_at = timezone.now()
-    captured_at, doubt = _settle_moment(captured_at, received_at)
+    captured_at, doubt = settle_moment(captured_at, received_at)
     pk = uuid7()
     capture = Capture(
         pk=pk,
@@ -89,13 +92,16 @@ def store_capture(
     if _insert(capture):
         return capture, True
     first = _first_of(capture)
-    if not default_storage.exists(first.storage_key):
+    if not _has_bytes(first):
         _save_bytes(first, data)  # lost since, and here are the same again: a receipt is for what is there
     return first, False
 
 
-def _settle_moment(captured_at: datetime | None, now: datetime) -> tuple[datetime, dict[str, str]]:
-    """Return the moment in UTC, and what is doubtful about it as an entry for the metadata."""
+def settle_moment(captured_at: datetime | None, now: datetime) -> tuple[datetime, dict[str, str]]:
+    """Return the moment in UTC, and what is doubtful about it as an entry for the metadata.
+
+    Raises :class:`ImpossibleMoment`.
+    """
     if captured_at is None:
         return now, {}
     doubts = []
@@ -121,6 +127,21 @@ def _save_bytes(capture: Capture, data: bytes) -> None:
         raise StorageUnavailable("The picture could not be written; keep it and send it again.") from error
 
 
+def _has_bytes(capture: Capture) -> bool:
+    try:
+        return default_storage.exists(capture.storage_key)
+    except OSError as error:
+        raise StorageUnavailable("The storage does not answer; keep the picture and send it again.") from error
+
+
+def _delete_bytes(capture: Capture) -> None:
+    """Delete what no row speaks of. What cannot be deleted now is swept later."""
+    try:
+        default_storage.delete(capture.storage_key)
+    except OSError as error:
+        logger.warning("Left to the sweep: %s (%s)", capture.storage_key, error)
+
+
 def _insert(capture: Capture) -> bool:
     """Insert the row; False, and no file left behind, when the picture was there already.
 
@@ -131,10 +152,10 @@ def _insert(capture: Capture) -> bool:
         inserted = _insert_unless_there(capture)
     except DatabaseError:
         if connection.is_usable():
-            default_storage.delete(capture.storage_key)
+            _delete_bytes(capture)
         raise
     if not inserted:
-        default_storage.delete(capture.storage_key)
+        _delete_bytes(capture)
     return inserted
 
 

@@ -1,15 +1,25 @@
 """Handing out a picture's bytes, to whoever was let in."""
 
+from datetime import UTC, datetime
+from urllib.parse import quote
+
+from django.conf import settings
+from django.core.files.base import File
 from django.core.files.storage import default_storage
-from django.http import FileResponse, HttpRequest, HttpResponseBase
+from django.http import FileResponse, HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.utils.cache import get_conditional_response
 from django.utils.http import quote_etag
 
 from captures.models import Capture
+from captures.picture_urls import check_signature, leads_to_bucket, picture_url
+from captures.ranges import BLOCK, NotSatisfiable, parse_range, read_span
+from captures.services import StorageUnavailable
+from captures.storage import DurableFileSystemStorage, content_type_of
 from orgs.errors import NotThere, Unavailable
 
 ONE_DAY = 24 * 60 * 60
-BLOCK = 64 * 1024
+# Who is sent to the bucket asks us again soon, who may have lost the right to look by then.
+REDIRECT_SECONDS = 60
 
 
 class ThumbnailNotMade(NotThere):
@@ -21,30 +31,108 @@ class BytesMissing(Unavailable):
     code = "bytes_missing"
 
 
-def image_response(request: HttpRequest, capture: Capture) -> HttpResponseBase:
-    """The picture as it was sent. It never changes, so it may be cached for a day, privately."""
-    return _file_response(request, capture.storage_key, capture.content_type, etag=capture.sha256)
+def image_response(request: HttpRequest, capture: Capture, *, until: datetime | None = None) -> HttpResponseBase:
+    """The picture as it was sent. It never changes, so it may be cached for a day, privately.
+
+    ``until``: when the caller's reason to look ends, if it does.
+    """
+    return _response(
+        request, capture.storage_key, capture.content_type, etag=capture.sha256, seconds=ONE_DAY, until=until
+    )
 
 
-def thumbnail_response(request: HttpRequest, capture: Capture) -> HttpResponseBase:
+def thumbnail_response(
+    request: HttpRequest, capture: Capture, *, until: datetime | None = None
+) -> HttpResponseBase:
     if not capture.thumbnail_key:
         raise ThumbnailNotMade("The thumbnail is made when the picture is judged; that was not yet.")
-    return _file_response(request, capture.thumbnail_key, "image/jpeg", etag=f"thumb-{capture.sha256}")
+    etag = f"thumb-{capture.sha256}"
+    return _response(request, capture.thumbnail_key, "image/jpeg", etag=etag, seconds=ONE_DAY, until=until)
 
 
-def _file_response(request: HttpRequest, key: str, content_type: str, *, etag: str) -> HttpResponseBase:
-    etag = quote_etag(etag)
-    headers = {"ETag": etag, "Cache-Control": f"private, max-age={ONE_DAY}, immutable"}
+def signed_response(request: HttpRequest, *, signature: str, ends: int, key: str) -> HttpResponseBase:
+    """The file of a :func:`~captures.picture_urls.picture_url`; raises PictureUrlRefused."""
+    check_signature(signature=signature, ends=ends, key=key)
+    seconds = ends - int(datetime.now(UTC).timestamp())
+    # Under one key there are always the same bytes.
+    return _file_response(request, key, content_type_of(key), etag=quote_etag(key), seconds=seconds)
+
+
+def _response(
+    request: HttpRequest,
+    key: str,
+    content_type: str,
+    *,
+    etag: str,
+    seconds: int,
+    until: datetime | None,
+) -> HttpResponseBase:
+    if not leads_to_bucket():
+        return _file_response(request, key, content_type, etag=quote_etag(etag), seconds=seconds)
+    response = HttpResponse(status=302)
+    response["Location"] = picture_url(key, until=until)
+    response["Cache-Control"] = f"private, max-age={REDIRECT_SECONDS}"
+    return response
+
+
+def _file_response(
+    request: HttpRequest, key: str, content_type: str, *, etag: str, seconds: int
+) -> HttpResponseBase:
+    headers = {
+        "ETag": etag,
+        "Cache-Control": f"private, max-age={seconds}, immutable",
+        "Accept-Ranges": "bytes",
+        "X-Content-Type-Options": "nosniff",
+    }
     unchanged = get_conditional_response(request, etag=etag)
     if unchanged is not None and unchanged.status_code == 304:
         for name, value in headers.items():
             unchanged[name] = value
         return unchanged
-    try:
-        file = default_storage.open(key)
-    except FileNotFoundError as error:
-        raise BytesMissing("The picture's bytes are not in the storage.") from error
-    response = FileResponse(file, content_type=content_type, headers=headers)
-    response.block_size = BLOCK
-    response["X-Content-Type-Options"] = "nosniff"
+    if settings.VISANT_ACCEL_REDIRECT and isinstance(default_storage, DurableFileSystemStorage):
+        return _left_to_the_front(key, content_type, headers)
+    return _bytes_of(request, _open(key), content_type, headers)
+
+
+def _left_to_the_front(key: str, content_type: str, headers: dict[str, str]) -> HttpResponse:
+    """The server in front sends the file itself, with ranges; its tag is its own (nginx: X-Accel-Redirect)."""
+    if not default_storage.exists(key):
+        raise _missing()
+    response = HttpResponse(content_type=content_type, headers=headers)
+    response["X-Accel-Redirect"] = settings.VISANT_ACCEL_REDIRECT + quote(key)
     return response
+
+
+def _bytes_of(request: HttpRequest, file: File, content_type: str, headers: dict[str, str]) -> HttpResponseBase:
+    try:
+        span = parse_range(_range_asked_for(request, headers["ETag"]), size=file.size)
+    except NotSatisfiable:
+        with file:
+            return HttpResponse(status=416, headers={"Content-Range": f"bytes */{file.size}"})
+    if span is None:
+        whole = FileResponse(file, content_type=content_type, headers=headers)
+        whole.block_size = BLOCK
+        return whole
+    headers["Content-Range"] = f"bytes {span.first}-{span.last}/{file.size}"
+    headers["Content-Length"] = str(span.length)
+    return StreamingHttpResponse(read_span(file, span), status=206, content_type=content_type, headers=headers)
+
+
+def _range_asked_for(request: HttpRequest, etag: str) -> str:
+    """A part is of use only to who has the rest of the same file (``If-Range``)."""
+    if request.method != "GET" or request.headers.get("If-Range", etag) != etag:
+        return ""
+    return str(request.headers.get("Range", ""))
+
+
+def _open(key: str) -> File:
+    try:
+        return default_storage.open(key)
+    except FileNotFoundError as error:
+        raise _missing() from error
+    except OSError as error:
+        raise StorageUnavailable("The storage does not answer; the picture can be fetched later.") from error
+
+
+def _missing() -> BytesMissing:
+    return BytesMissing("The picture's bytes are not in the storage.")

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import islice
+from typing import Any
 
 from django.core.files.storage import Storage, default_storage, storages
 from django.utils import timezone
@@ -61,24 +62,8 @@ def sweep_files_daily() -> None:
     logger.info("Swept: %d files to the quarantine, %d deleted.", len(report.quarantined), len(report.deleted))
 
 
-def _old_files(storage: Storage, *, before: datetime, folder: str = "") -> Iterator[str]:
-    try:
-        folders, names = storage.listdir(folder)
-    except FileNotFoundError:
-        return
-    for name in names:
-        key = f"{folder}/{name}" if folder else name
-        if _modified_before(storage, key, before):
-            yield key
-    for inner in folders:
-        yield from _old_files(storage, before=before, folder=f"{folder}/{inner}" if folder else inner)
-
-
-def _modified_before(storage: Storage, key: str, before: datetime) -> bool:
-    try:
-        return storage.get_modified_time(key) < before
-    except FileNotFoundError:
-        return False  # renamed or deleted since it was listed
+def _old_files(storage: Any, *, before: datetime) -> Iterator[str]:
+    return (file.key for file in storage.list_files() if file.modified_at < before)
 
 
 def _of_known_organizations(keys: list[str]) -> list[str]:

@@ -10,6 +10,7 @@ urlpatterns = [
     path("live", views.timeline_live, name="timeline-live"),
     path("captures/<uuid:pk>", views.capture, name="capture"),
     path("captures/<uuid:pk>/live", views.capture_live, name="capture-live"),
+    path("pictures/<str:signature>/<int:ends>/<path:key>", views.picture, name="picture"),
     path("captures/<uuid:pk>/image", views.capture_image, name="capture-image"),
     path("captures/<uuid:pk>/thumbnail", views.capture_thumbnail, name="capture-thumbnail"),
     path("captures/<uuid:pk>/label", views.add_label, name="label-capture"),

@@ -5,8 +5,9 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib import messages
+from django.contrib.auth.decorators import login_not_required
 from django.forms import model_to_dict
-from django.http import HttpResponse, HttpResponseBase
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
@@ -18,7 +19,8 @@ from captures.fragments import fragment
 from captures.hardware import note_hardware
 from captures.models import Capture
 from captures.overview import cameras_context, condition_context
-from captures.serving import image_response, thumbnail_response
+from captures.picture_urls import signing_window
+from captures.serving import image_response, signed_response, thumbnail_response
 from captures.told.views import told_context
 from devices.access import devices_of
 from devices.health import with_condition
@@ -71,13 +73,22 @@ def capture_live(request: MemberRequest, pk: uuid.UUID) -> HttpResponse:
 @require_safe
 @requires(Role.VIEWER)
 def capture_image(request: MemberRequest, pk: uuid.UUID) -> HttpResponseBase:
-    return image_response(request, get_object_or_404(captures_of(request.membership), pk=pk))
+    row = get_object_or_404(captures_of(request.membership), pk=pk)
+    return image_response(request, row, until=request.membership.valid_until)
 
 
 @require_safe
 @requires(Role.VIEWER)
 def capture_thumbnail(request: MemberRequest, pk: uuid.UUID) -> HttpResponseBase:
-    return thumbnail_response(request, get_object_or_404(captures_of(request.membership), pk=pk))
+    row = get_object_or_404(captures_of(request.membership), pk=pk)
+    return thumbnail_response(request, row, until=request.membership.valid_until)
+
+
+@login_not_required
+@require_safe
+def picture(request: HttpRequest, signature: str, ends: int, key: str) -> HttpResponseBase:
+    """The file of a signed URL, for whoever holds it."""
+    return signed_response(request, signature=signature, ends=ends, key=key)
 
 
 @require_POST
@@ -185,7 +196,7 @@ def _shown(captures: list[Capture]) -> tuple[object, ...]:
         (row.pk, row.evaluation_status, row.verdict, row.thumbnail_key, row.reason, row.device.name, _noted(row))
         for row in captures
     ]
-    return timezone.localdate(), shown
+    return timezone.localdate(), signing_window(), shown
 
 
 def _noted(row: Capture) -> list[uuid.UUID]:

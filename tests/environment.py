@@ -132,3 +132,15 @@ def _own_folder_and_fast_passwords(settings, tmp_path):
             "OPTIONS": {"location": tmp_path / "quarantine"},
         },
     }
+
+
+@pytest.fixture
+def s3(settings, tmp_path):
+    """The pictures of this test are kept in an S3 that is empty; see :class:`tests.s3.S3Server`."""
+    from tests.s3 import keep_in, shared_s3
+
+    server = shared_s3()
+    server.reset()
+    keep_in(server, settings, var=tmp_path)
+    yield server
+    server.mend()

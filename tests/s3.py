@@ -14,6 +14,8 @@ import boto3
 import requests
 from botocore.config import Config
 
+from visant.storages import S3, picture_storages
+
 BASE_DIR = Path(__file__).resolve().parent.parent
 HOST = "127.0.0.1"
 REGION = "us-east-1"
@@ -121,6 +123,26 @@ class S3Server:
         assert self._process is not None
         assert self._process.stdout is not None
         assert self._process.stdout.readline() == "{}\n", "The S3 of the tests has ended."
+
+
+def keep_in(s3: S3Server, settings: Any, *, var: Path, fallback: str = "", **changes: Any) -> None:
+    """Let the settings of a test say what ``s3.environment`` says to a process; ``changes`` of :class:`S3`."""
+    given = {
+        "bucket": s3.bucket,
+        "endpoint": s3.url,
+        "public_endpoint": "",
+        "region": REGION,
+        "access_key": "VISANT",
+        "secret_key": KEYS["VISANT"],
+        "addressing": "path",
+        "ca_file": "",
+        "timeout": 1,
+        **changes,
+    }
+    made = picture_storages("s3", fallback=fallback, var=var, s3=S3(**given))
+    settings.STORAGES = {**settings.STORAGES, **made}
+    settings.VISANT_STORAGE, settings.VISANT_STORAGE_FALLBACK = "s3", fallback
+    settings.DIRECT_UPLOAD = True
 
 
 @cache

@@ -32,7 +32,7 @@ _SECRETS: list[tuple[re.Pattern[str], str]] = [
     # links that are a key by themselves
     (
         re.compile(
-            rf"(?i)({_SLASH}(?:join|s|password{_SLASH}new|email{_SLASH}verify|share-links){_SLASH}+){_REST}"
+            rf"(?i)({_SLASH}(?:join|s|pictures|password{_SLASH}new|email{_SLASH}verify|share-links){_SLASH}+){_REST}"
         ),
         rf"\1{GONE}",
     ),
@@ -40,7 +40,7 @@ _SECRETS: list[tuple[re.Pattern[str], str]] = [
     (
         re.compile(
             r"(?i)((?:^|[?&;\s{(,'\"])(?:api_?key|key|token|csrfmiddlewaretoken|access|refresh|secret|invitation"
-            r"|code|otp|(?:old_?|new_?|current_?)?password\d?)(?:=|['\"]\s*:\s*))(?:'[^']*'|\"[^\"]*\"|[^&\s,}]+)"
+            r"|x-amz-signature|policy|code|otp|(?:old_?|new_?|current_?)?password\d?)(?:=|['\"]\s*:\s*))(?:'[^']*'|\"[^\"]*\"|[^&\s,}]+)"
         ),
         rf"\1{GONE}",
     ),

@@ -19,6 +19,7 @@ from visant.environment import (
     read_secret,
     refuse_unknown,
 )
+from visant.storages import OFF, S3, origins, picture_storages
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -43,6 +44,26 @@ try:
     )
     VISANT_MAX_PICTURE_MB = env.int("VISANT_MAX_PICTURE_MB", 20, validate=validate.Range(1, 1024), **NUMBER)
     VISANT_MAX_MEGAPIXELS = env.int("VISANT_MAX_MEGAPIXELS", 50, validate=validate.Range(1, 150), **NUMBER)
+    VISANT_STORAGE = env.str("VISANT_STORAGE", "filesystem", validate=validate.OneOf(["filesystem", "s3"]))
+    VISANT_STORAGE_FALLBACK = env.str(
+        "VISANT_STORAGE_FALLBACK", "", validate=validate.OneOf(["", "filesystem", "s3"])
+    )
+    VISANT_S3_BUCKET = env.str("VISANT_S3_BUCKET", "")
+    VISANT_S3_ENDPOINT = env.str("VISANT_S3_ENDPOINT", "").rstrip("/")
+    VISANT_S3_PUBLIC_ENDPOINT = env.str("VISANT_S3_PUBLIC_ENDPOINT", "").rstrip("/")
+    VISANT_S3_REGION = env.str("VISANT_S3_REGION", "") or "us-east-1"
+    VISANT_S3_ACCESS_KEY_ID = find_secret(env, "VISANT_S3_ACCESS_KEY_ID")
+    VISANT_S3_SECRET_ACCESS_KEY = find_secret(env, "VISANT_S3_SECRET_ACCESS_KEY")
+    VISANT_S3_ADDRESSING = env.str(
+        "VISANT_S3_ADDRESSING", "auto", validate=validate.OneOf(["auto", "path", "virtual"])
+    )
+    VISANT_S3_CA_FILE = env.str("VISANT_S3_CA_FILE", "")
+    VISANT_S3_TIMEOUT = env.int("VISANT_S3_TIMEOUT", 10, validate=validate.Range(1, 300), **NUMBER)
+    VISANT_DIRECT_UPLOAD = env.bool("VISANT_DIRECT_UPLOAD", True, **BOOLEAN)
+    VISANT_PICTURE_URL_SECONDS = env.int(
+        "VISANT_PICTURE_URL_SECONDS", 3600, validate=validate.Range(60, 604_800), **NUMBER
+    )
+    VISANT_ACCEL_REDIRECT = env.str("VISANT_ACCEL_REDIRECT", "")
     VISANT_EVALUATORS = env.list("VISANT_EVALUATORS", ["captures.evaluation.scene.SceneEvaluator"])
     VISANT_ALLOWED_HOSTS: list[str] = env.list("VISANT_ALLOWED_HOSTS", [])
     VISANT_TRUSTED_PROXIES: list[str] = env.list("VISANT_TRUSTED_PROXIES", [])
@@ -103,6 +124,8 @@ refuse_unknown(
     [
         "VISANT_KEY_PEPPERS_FILE",
         "VISANT_OIDC_CLIENT_SECRET_FILE",
+        "VISANT_S3_ACCESS_KEY_ID_FILE",
+        "VISANT_S3_SECRET_ACCESS_KEY_FILE",
         *map(limit_variable, RATE_LIMITS),
         *(name for name in globals() if name.startswith("VISANT_")),
     ],
@@ -280,16 +303,27 @@ MEDIA_ROOT = VISANT_VAR / "media"
 STATIC_URL = "static/"
 STATIC_ROOT = VISANT_VAR / "static"
 STATICFILES_DIRS = [BASE_DIR / "static"]
+_s3 = S3(
+    bucket=VISANT_S3_BUCKET,
+    endpoint=VISANT_S3_ENDPOINT,
+    public_endpoint=VISANT_S3_PUBLIC_ENDPOINT,
+    region=VISANT_S3_REGION,
+    access_key=VISANT_S3_ACCESS_KEY_ID,
+    secret_key=VISANT_S3_SECRET_ACCESS_KEY,
+    addressing=VISANT_S3_ADDRESSING,
+    ca_file=VISANT_S3_CA_FILE,
+    timeout=VISANT_S3_TIMEOUT,
+)
 STORAGES = {
-    "default": {"BACKEND": "captures.storage.DurableFileSystemStorage"},
-    "quarantine": {
-        "BACKEND": "captures.storage.DurableFileSystemStorage",
-        "OPTIONS": {"location": VISANT_VAR / "quarantine"},
-    },
+    **picture_storages(VISANT_STORAGE, fallback=VISANT_STORAGE_FALLBACK, var=VISANT_VAR, s3=_s3),
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
 }
 # What a backup keeps of the storage: for each model the columns that name a file, with that of its checksum.
 BACKED_UP_FILES = {"captures.capture": [("storage_key", "sha256"), ("thumbnail_key", "")]}
+# Whether cameras are offered to put pictures into the bucket themselves.
+DIRECT_UPLOAD = VISANT_DIRECT_UPLOAD and VISANT_STORAGE == "s3" and VISANT_S3_PUBLIC_ENDPOINT != OFF
+if VISANT_ACCEL_REDIRECT and not (VISANT_ACCEL_REDIRECT.startswith("/") and VISANT_ACCEL_REDIRECT.endswith("/")):
+    raise ImproperlyConfigured("VISANT_ACCEL_REDIRECT must be like /protected/.")
 # The intake reads bodies itself, with its own limit; this one is for forms.
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2 * 1024 * 1024
 
@@ -389,7 +423,7 @@ CONTENT_SECURITY_POLICY = {
         "default-src": ["'none'"],
         "script-src": ["'self'"],
         "style-src": ["'self'"],
-        "img-src": ["'self'", "data:"],
+        "img-src": ["'self'", "data:", *(origins(_s3) if VISANT_STORAGE == "s3" else ())],
         "font-src": ["'self'"],
         "connect-src": ["'self'"],
         "form-action": ["'self'"],
@@ -478,6 +512,10 @@ LOGGING = {
         # At DEBUG it would write every query with its parameters: digests, session keys, addresses.
         "django.db.backends": {"level": "INFO"},
         "django_tasks": {"level": "WARNING"},
+        # At DEBUG they write requests with their signatures.
+        "boto3": {"level": "INFO"},
+        "botocore": {"level": "WARNING"},
+        "urllib3": {"level": "INFO"},
         "PIL": {"level": "INFO"},
         # It would write past the formatter that takes out secrets.
         "uvicorn": {"handlers": [], "level": "WARNING", "propagate": True},

@@ -1,4 +1,5 @@
 import uuid
+from datetime import datetime
 from typing import Any, cast
 
 from django.db.models import QuerySet
@@ -24,6 +25,7 @@ from captures.serving import image_response, thumbnail_response
 from devices.api.authentication import refuse_other_device
 from devices.api.views import DeviceOrMemberAPIView, get_device
 from devices.models import Device, DeviceKey
+from orgs.api.authentication import Credentials
 from orgs.errors import DomainError, NotThere
 
 # Made once: a serializer copies its fields whenever it is made, which costs more than all it does for a picture.
@@ -104,18 +106,24 @@ class CaptureStatus(CaptureAPIView):
 class CaptureImage(CaptureAPIView):
     @description.image
     def get(self, request: Request, name: str) -> HttpResponseBase:
-        return image_response(request, self.get_capture(name))
+        return image_response(request, self.get_capture(name), until=ends_at(request))
 
 
 class CaptureThumbnail(CaptureAPIView):
     @description.thumbnail
     def get(self, request: Request, name: str) -> HttpResponseBase:
-        return thumbnail_response(request, self.get_capture(name))
+        return thumbnail_response(request, self.get_capture(name), until=ends_at(request))
 
 
 def reach_of(view: DeviceOrMemberAPIView) -> CaptureQuerySet:
     """The pictures the caller may see: a camera its own, a member those of the organization within the limits."""
     return captures_of(view.membership) if view.device is None else view.device.captures.all()
+
+
+def ends_at(request: Request) -> datetime | None:
+    """When the caller's reason to look ends: the key or token that was shown, or the membership."""
+    shown = cast(DeviceKey | Credentials, request.auth)
+    return shown.expires_at if isinstance(shown, DeviceKey) else shown.ends_at
 
 
 def _read(request: Request) -> tuple[bytes, dict[str, Any]]:

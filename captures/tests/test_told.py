@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from captures.evaluation.services import evaluate_next
 from captures.models import Capture
+from captures.picture_urls import picture_url
 from devices.models import Command
 from devices.services.commands import acknowledge_command, expire_commands, queue_command, take_commands
 from orgs.models import Membership
@@ -74,10 +75,11 @@ def test_the_picture_is_shown_when_it_has_arrived_until_its_preview_is_there(own
     assert re.match(r"Arrived The picture has arrived, \d+ s after it was asked for\.", words)
     page = owner.get(f"/cameras/{camera[0].pk}/told").text
     assert (goes_on, f'href="/captures/{capture.pk}"' in page) == (True, True)
-    assert f'src="/captures/{capture.pk}/image"' in page
+    assert f'src="{picture_url(capture.storage_key)}"' in page
     evaluate_next()
     page = owner.get(f"/cameras/{camera[0].pk}/told").text
-    assert f'src="/captures/{capture.pk}/thumbnail"' in page
+    capture.refresh_from_db()
+    assert f'src="{picture_url(capture.thumbnail_key)}"' in page
     assert "data-live" not in page
 
 

@@ -8,6 +8,7 @@ from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_safe
 
 from captures.fragments import fragment
+from captures.picture_urls import signing_window
 from captures.told.pictures import Told, newest_by_hand, told_lately
 from devices.access import devices_of
 from devices.models import Device
@@ -41,4 +42,5 @@ def _shown(device: Device, told: Told | None) -> tuple[object, ...]:
     if told is not None:
         shown += (told.command.pk, told.sentence, told.is_settled)
         shown += (told.picture.pk, told.picture.thumbnail_key, told.picture.verdict) if told.picture else ()
+        shown += (signing_window(),)
     return shown

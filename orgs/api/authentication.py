@@ -2,6 +2,7 @@
 
 import uuid
 from dataclasses import dataclass
+from datetime import datetime
 from typing import cast
 
 from rest_framework.authentication import BaseAuthentication
@@ -9,6 +10,7 @@ from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
 from rest_framework_simplejwt.authentication import JWTAuthentication
 from rest_framework_simplejwt.exceptions import InvalidToken
+from rest_framework_simplejwt.utils import datetime_from_epoch
 
 from orgs import origin, scope
 from orgs.access import get_membership
@@ -28,14 +30,24 @@ class AccessTokenInvalid(NotAuthenticated):
 
 @dataclass(frozen=True)
 class Credentials:
-    """What a person came with: ``membership`` is None for who belongs to no organization."""
+    """What a person came with: ``membership`` is None for who belongs to no organization.
+
+    ``token_ends_at``: when what they showed ends, if it does.
+    """
 
     membership: Membership | None
     token: ApiToken | None = None
+    token_ends_at: datetime | None = None
 
     @property
     def may_write(self) -> bool:
         return self.token is None or self.token.access == ApiToken.Access.WRITE
+
+    @property
+    def ends_at(self) -> datetime | None:
+        """When they may look no longer: their token ends, or their membership; None: it does not."""
+        valid_until = self.membership.valid_until if self.membership else None
+        return min(filter(None, (self.token_ends_at, valid_until)), default=None)
 
 
 class PersonAuthentication(BaseAuthentication):
@@ -61,7 +73,7 @@ def shown_token(request: Request) -> str:
 
 def _by_token(text: str) -> tuple[User, Credentials]:
     token, membership = authenticate_token(text=text, ip=origin.current().ip)
-    return token.user, Credentials(membership, token)
+    return token.user, Credentials(membership, token, token.expires_at)
 
 
 def _by_access_token(text: str) -> tuple[User, Credentials]:
@@ -78,4 +90,4 @@ def _by_access_token(text: str) -> tuple[User, Credentials]:
     membership = get_membership(user, org_id)
     if membership is None:
         raise MembershipEnded("You are not a member of this organization any more.")
-    return user, Credentials(membership)
+    return user, Credentials(membership, token_ends_at=datetime_from_epoch(claims["exp"]))

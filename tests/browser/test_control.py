@@ -9,6 +9,8 @@ import pytest
 from playwright.sync_api import expect
 
 from captures.evaluation.services import evaluate_next
+from captures.picture_urls import picture_url
+from captures.storage import thumbnail_key
 from devices.services.commands import take_commands
 from tests.browser.test_pages import FAINT_TEXTS, PHONE, SMALL_TARGETS
 from tests.builders import make_device, make_jpeg, make_member, make_org, owner_of
@@ -74,7 +76,8 @@ def test_a_picture_is_asked_for_and_seen_to_arrive(make_page, live_server):
         camera.may_answer.set()
         expect(told).to_contain_text("The picture has arrived")
         evaluate_next()
-        expect(told.get_by_role("img")).to_have_attribute("src", f"/captures/{only(device).pk}/thumbnail")
+        thumbnail = thumbnail_key(only(device).storage_key)
+        expect(told.get_by_role("img")).to_have_attribute("src", picture_url(thumbnail))
         expect(page.locator("#told[data-live]")).to_have_count(0)
     assert camera.problems == []
     told.get_by_role("link").press("Enter")

@@ -1,15 +1,15 @@
-"""Where the bytes are, and how they get there for good."""
+"""Pictures as local files."""
 
 import os
 import secrets
-import uuid
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
 from django.core.files.base import File
 from django.core.files.storage import FileSystemStorage
 
-THUMBNAIL = "_thumb.jpeg"
+from captures.storage.keys import StoredFile
 
 
 class DurableFileSystemStorage(FileSystemStorage):
@@ -35,15 +35,23 @@ class DurableFileSystemStorage(FileSystemStorage):
         _sync_folder(path.parent)
         return name
 
+    def list_files(self, prefix: str = "") -> Iterator[StoredFile]:
+        """Every file whose name begins with ``prefix``, in no order. One that goes meanwhile may be left out."""
+        root = Path(self.location)
+        for folder, _, names in os.walk(root / prefix.rpartition("/")[0]):
+            for name in names:
+                path = Path(folder, name)
+                key = str(path.relative_to(root))
+                if key.startswith(prefix):
+                    yield from _as_stored(key, path)
 
-def picture_key(*, org_id: uuid.UUID, device_id: uuid.UUID, pk: uuid.UUID, at: datetime, extension: str) -> str:
-    """Return the storage key of a picture. It holds the row's id, so no two uploads ever share a file."""
-    day = at.astimezone(UTC)
-    return f"{org_id}/devices/{device_id}/captures/{day:%Y/%m/%d}/{pk}.{extension}"
 
-
-def thumbnail_key(storage_key: str) -> str:
-    return storage_key.rpartition(".")[0] + THUMBNAIL
+def _as_stored(key: str, path: Path) -> Iterator[StoredFile]:
+    try:
+        status = path.stat()
+    except FileNotFoundError:
+        return  # renamed or deleted since it was listed
+    yield StoredFile(key, status.st_size, datetime.fromtimestamp(status.st_mtime, UTC))
 
 
 def _write_durably(path: Path, content: File) -> None:

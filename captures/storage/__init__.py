@@ -1,0 +1,28 @@
+"""Where the bytes are, and how they get there for good.
+
+All code reaches them by Django's ``default_storage``. A file that is not there is a ``FileNotFoundError``; a
+storage that is away or refuses is another ``OSError``, on S3 :class:`StorageDown`. Every storage also lists what
+is in it, by ``list_files(prefix)``, with sizes and moments.
+"""
+
+from captures.storage.files import DurableFileSystemStorage
+from captures.storage.keys import (
+    THUMBNAIL,
+    StorageDown,
+    StoredFile,
+    content_type_of,
+    incoming_key,
+    picture_key,
+    thumbnail_key,
+)
+
+__all__ = [
+    "THUMBNAIL",
+    "DurableFileSystemStorage",
+    "StorageDown",
+    "StoredFile",
+    "content_type_of",
+    "incoming_key",
+    "picture_key",
+    "thumbnail_key",
+]

@@ -1,0 +1,186 @@
+"""Pictures as objects of a bucket: AWS, MinIO, Railway, or any other endpoint that speaks S3."""
+
+import errno
+import shutil
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError, SSLError
+from django.core.files.base import File
+from django.utils.functional import cached_property
+from storages.backends.s3 import S3Storage
+from storages.utils import clean_name
+
+from captures.storage.keys import (
+    INCOMING_PREFIX,
+    QUARANTINE_PREFIX,
+    StorageDown,
+    StoredFile,
+    content_type_of,
+)
+from captures.storage.presigning import Presigner
+
+# Two more attempts, each after a moment: what passes within a second is not worth a camera's attention.
+ATTEMPTS = 3
+CONNECT_SECONDS = 3
+# A picture is read at once; larger ones wait on the disk.
+IN_MEMORY = 32 * 1024 * 1024
+# The bytes under a name never change; browsers may keep them, others may not.
+CACHE_CONTROL = "private, max-age=86400, immutable"
+NOT_THERE = {"404", "NoSuchKey", "NotFound"}
+_making = threading.Lock()
+
+
+class BucketStorage(S3Storage):
+    """One bucket, or with ``location`` the objects below that prefix.
+
+    What ``save`` returned for is in the bucket, as whole as it was sent: S3 compares it with the digest that is
+    signed. A name that is taken is replaced. Safe for threads, which share one client.
+    ``public_endpoint``: how browsers and cameras reach the bucket, if otherwise than we do; ``off``: not at all.
+    """
+
+    def __init__(self, *, public_endpoint: str = "", timeout: int = 10, **settings: Any) -> None:
+        self.is_open_to_browsers = public_endpoint != "off"
+        self.public_endpoint = public_endpoint if self.is_open_to_browsers else ""
+        settings.setdefault("file_overwrite", True)
+        super().__init__(
+            client_config=Config(
+                signature_version="s3v4",
+                s3={"addressing_style": settings.get("addressing_style"), "payload_signing_enabled": True},
+                connect_timeout=min(timeout, CONNECT_SECONDS),
+                read_timeout=timeout,
+                retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
+                max_pool_connections=64,
+                # Other providers than AWS do not know the newer checksums; the signed digest all of them do.
+                request_checksum_calculation="when_required",
+                response_checksum_validation="when_required",
+            ),
+            **settings,
+        )
+
+    @cached_property
+    def client(self) -> Any:
+        # A client is safe for threads, making one is not; django-storages makes one for each thread.
+        with _making:
+            return self._make_client(self.endpoint_url)
+
+    @cached_property
+    def presigner(self) -> Presigner:
+        """Signs in this process; nothing is asked of S3."""
+        with _making:
+            session = self._create_session()
+            client = self._make_client(self.public_endpoint or self.endpoint_url)
+            return Presigner(client, session.get_credentials(), bucket=self.bucket_name)
+
+    def full_name(self, name: str) -> str:
+        """The name of the object in the bucket, which ``location`` is a part of."""
+        return str(self._normalize_name(clean_name(name)))
+
+    def exists(self, name: str) -> bool:
+        try:
+            self._head(name)
+        except FileNotFoundError:
+            return False
+        return True
+
+    def size(self, name: str) -> int:
+        return int(self._head(name)["ContentLength"])
+
+    def get_modified_time(self, name: str) -> Any:
+        return self._head(name)["LastModified"]
+
+    def delete(self, name: str) -> None:
+        with translated(name):
+            self.client.delete_object(Bucket=self.bucket_name, Key=self.full_name(name))
+
+    def list_files(self, prefix: str = "") -> Iterator[StoredFile]:
+        """Every file whose name begins with ``prefix``, by name; a request for each thousand.
+
+        What is beside the pictures, in the quarantine or just coming in, is left out.
+        """
+        location = f"{self.location.strip('/')}/" if self.location else ""
+        beside = () if location else (f"{QUARANTINE_PREFIX}/", f"{INCOMING_PREFIX}/")
+        pages = self.client.get_paginator("list_objects_v2").paginate(
+            Bucket=self.bucket_name, Prefix=location + prefix
+        )
+        with translated(prefix):
+            for page in pages:
+                for entry in page.get("Contents", ()):
+                    key = entry["Key"].removeprefix(location)
+                    if not key.startswith(beside):
+                        yield StoredFile(key, entry["Size"], entry["LastModified"])
+
+    def listdir(self, name: str) -> tuple[list[str], list[str]]:
+        with translated(name):
+            folders, files = super().listdir(name)
+        if not self.location and not name:
+            folders = [folder for folder in folders if folder not in (QUARANTINE_PREFIX, INCOMING_PREFIX)]
+        return folders, files
+
+    def _open(self, name: str, mode: str = "rb") -> File:
+        if mode != "rb":
+            raise ValueError("A file in S3 is opened for reading bytes; it is written by save().")
+        file = tempfile.SpooledTemporaryFile(max_size=IN_MEMORY)  # noqa: SIM115 - the caller closes it
+        with translated(name):
+            answer = self.client.get_object(Bucket=self.bucket_name, Key=self.full_name(name))
+            shutil.copyfileobj(answer["Body"], file)
+        file.seek(0)
+        return File(file, name=name)
+
+    def _save(self, name: str, content: File) -> str:
+        body = content.file if content.seekable() else content.read()
+        if content.seekable():
+            content.seek(0)
+        with translated(name):
+            self.client.put_object(
+                Bucket=self.bucket_name,
+                Key=self.full_name(name),
+                Body=body,
+                ContentType=content_type_of(name),
+                CacheControl=CACHE_CONTROL,
+            )
+        return name
+
+    def _head(self, name: str) -> dict[str, Any]:
+        with translated(name):
+            answer: dict[str, Any] = self.client.head_object(Bucket=self.bucket_name, Key=self.full_name(name))
+            return answer
+
+    def _make_client(self, endpoint: str | None) -> Any:
+        return self._create_session().client(
+            "s3",
+            region_name=self.region_name,
+            endpoint_url=endpoint,
+            config=self.client_config,
+            verify=self.verify,
+        )
+
+    @property
+    def connection(self) -> Any:
+        """What django-storages asks for where we do not: the ``client`` that threads share."""
+        return _Connection(self.client)
+
+
+class _Connection:
+    def __init__(self, client: Any) -> None:
+        self.meta = self
+        self.client = client
+
+
+@contextmanager
+def translated(name: str) -> Iterator[None]:
+    """Whatever the client of S3 raises, as the OSError that it means to those who keep files."""
+    try:
+        yield
+    except ClientError as error:
+        code = str(error.response.get("Error", {}).get("Code", ""))
+        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode")
+        if code in NOT_THERE:
+            raise FileNotFoundError(errno.ENOENT, "There is no such file in S3", name) from error
+        raise StorageDown(errno.EIO, f"S3 refuses: {code or status}") from error
+    except (BotoCoreError, SSLError) as error:
+        raise StorageDown(errno.EIO, f"S3 cannot be reached: {type(error).__name__}") from error
