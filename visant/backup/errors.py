@@ -18,4 +18,4 @@ class UnknownVersion(BackupError):
 
 
 class StorageAway(BackupError):
-    """File after file could not be read or written: what was copied stays, and the next run goes on."""
+    """The storage does not give or take pictures: what was copied stays, and the next run goes on."""

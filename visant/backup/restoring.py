@@ -13,10 +13,11 @@ from django.core.files.storage import default_storage
 from django.core.management.color import no_style
 from django.db import DEFAULT_DB_ALIAS, DatabaseError, connections, transaction
 from django.db.models import Model
+from django.utils.module_loading import import_string
 from tqdm import tqdm
 
 from orgs import scope
-from visant.backup.errors import BackupError, NotEmpty
+from visant.backup.errors import BackupError, NotEmpty, StorageAway
 from visant.backup.folder import StoredBackup
 from visant.backup.pictures import copy_out, several_at_once
 from visant.backup.schema import bring_to, bring_up_to_date, refuse_unknown
@@ -57,6 +58,7 @@ def restore_backup(backup: StoredBackup, *, quiet: bool = False) -> RestoreRepor
         refuse_unknown(backup.manifest["migrations"], made_with=backup.manifest["visant"])
         _refuse_rows(alias)
         backup.refuse_altered()
+        _refuse_bad_storage()
         report = RestoreReport(lacking_secrets=lacking(backup.manifest))
         _put_files_back(backup, report, quiet=quiet)
         report.rows = load_rows(backup, alias, quiet=quiet)
@@ -80,6 +82,12 @@ def load_rows(backup: StoredBackup, alias: str, *, quiet: bool = False) -> int:
         _reset_sequences(list(models.values()), alias)
     ContentType.objects.clear_cache()
     return count
+
+
+def _refuse_bad_storage() -> None:
+    """Before anything is written; a bucket that is missing is made."""
+    for trouble in import_string("captures.storage.checks.storage_trouble")():
+        raise StorageAway(f"{trouble.what} {trouble.fix}")
 
 
 def _put_files_back(backup: StoredBackup, report: RestoreReport, *, quiet: bool) -> None:
