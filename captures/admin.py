@@ -58,6 +58,8 @@ class CaptureAdmin(ArchiveAdmin):
 
     @admin.display(description="picture")
     def picture(self, capture: Capture) -> str:
+        if not capture.storage_key:
+            return "It was not kept where it was imported from."
         url = reverse("admin:captures_capture_picture", args=[capture.pk])
         return format_html('<a href="{}">Look at it</a> (asks for a reason, which is kept in the audit)', url)
 

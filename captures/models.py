@@ -32,7 +32,10 @@ class EvaluationStatus(models.TextChoices):
 UNSETTLED = (EvaluationStatus.PENDING, EvaluationStatus.PROCESSING)
 # Left unjudged for a limit of the plan or the quota of a key: skipped before anything looked at it. That there is
 # no verdict lets the index of verdicts find them.
-OVER_LIMIT = models.Q(verdict=None, evaluation_status=EvaluationStatus.SKIPPED, usable=None)
+# A picture that was not kept cannot be judged any more.
+OVER_LIMIT = models.Q(
+    ~models.Q(storage_key=""), verdict=None, evaluation_status=EvaluationStatus.SKIPPED, usable=None
+)
 
 
 class CaptureQuerySet(models.QuerySet["Capture"]):
@@ -68,6 +71,10 @@ class CaptureQuerySet(models.QuerySet["Capture"]):
         """Those without a verdict: still waiting for one, or it could not be found."""
         return self.filter(verdict=None)
 
+    def pictured(self) -> "CaptureQuerySet":
+        """Those whose picture was kept, all but some of what was imported."""
+        return self.exclude(storage_key="")
+
     def over_limit(self) -> "CaptureQuerySet":
         """Those that a limit of the plan, or the quota of their key, left unjudged."""
         return self.filter(OVER_LIMIT)
@@ -95,6 +102,9 @@ class Capture(Row, TenantModel):
 
     ``evaluation_due_at`` says when a worker may claim it: for a pending one the moment of the next try, for one
     in work the end of the lease. ``evaluation_attempts`` is the fence: only the latest attempt may record.
+
+    Of what was imported the verdict may be there and the picture not: then ``storage_key``, ``content_type`` and
+    ``sha256`` are empty and its sizes 0. There may be a thumbnail.
     """
 
     org = models.ForeignKey("orgs.Organization", on_delete=models.CASCADE, related_name="captures", db_index=False)
@@ -102,7 +112,7 @@ class Capture(Row, TenantModel):
     record_id = models.CharField(max_length=200, help_text="The camera's own name for the picture.")
     captured_at = models.DateTimeField()
     received_at = models.DateTimeField(default=timezone.now)
-    storage_key = models.CharField(max_length=300)
+    storage_key = models.CharField(max_length=300, blank=True, help_text="Empty: the picture was not kept.")
     thumbnail_key = models.CharField(max_length=300, blank=True)
     content_type = models.CharField(max_length=20)
     byte_size = models.PositiveIntegerField()
@@ -141,7 +151,11 @@ class Capture(Row, TenantModel):
             models.UniqueConstraint(
                 fields=["device", "captured_at", "sha256"], name="captures_capture_picture_once"
             ),
-            models.UniqueConstraint(fields=["storage_key"], name="captures_capture_storage_key_once"),
+            models.UniqueConstraint(
+                fields=["storage_key"],
+                condition=~models.Q(storage_key=""),
+                name="captures_capture_storage_key_once",
+            ),
             models.UniqueConstraint(fields=["id", "org"], name="captures_capture_id_and_organization"),
             models.CheckConstraint(
                 condition=models.Q(verdict=None) | models.Q(evaluation_status=EvaluationStatus.COMPLETED),
@@ -150,6 +164,11 @@ class Capture(Row, TenantModel):
             models.CheckConstraint(
                 condition=models.Q(evaluation_status__in=EvaluationStatus.values),
                 name="captures_capture_status_is_known",
+            ),
+            models.CheckConstraint(
+                condition=~models.Q(storage_key="")
+                | (models.Q(byte_size=0, sha256="") & ~models.Q(evaluation_status__in=UNSETTLED)),
+                name="captures_capture_without_picture_is_settled",
             ),
         ]
         indexes = [

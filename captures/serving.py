@@ -27,6 +27,10 @@ class ThumbnailNotMade(NotThere):
     retryable = True
 
 
+class PictureNotKept(NotThere):
+    code = "picture_not_kept"
+
+
 class BytesMissing(Unavailable):
     code = "bytes_missing"
 
@@ -36,6 +40,10 @@ def image_response(request: HttpRequest, capture: Capture, *, until: datetime | 
 
     ``until``: when the caller's reason to look ends, if it does.
     """
+    if not capture.storage_key:
+        raise PictureNotKept(
+            "The picture itself was not kept where it was imported from, only what was found on it."
+        )
     return _response(
         request, capture.storage_key, capture.content_type, etag=capture.sha256, seconds=ONE_DAY, until=until
     )
@@ -45,6 +53,8 @@ def thumbnail_response(
     request: HttpRequest, capture: Capture, *, until: datetime | None = None
 ) -> HttpResponseBase:
     if not capture.thumbnail_key:
+        if not capture.storage_key:
+            raise PictureNotKept("Neither the picture nor a preview was kept where it was imported from.")
         raise ThumbnailNotMade("The thumbnail is made when the picture is judged; that was not yet.")
     etag = f"thumb-{capture.sha256}"
     return _response(request, capture.thumbnail_key, "image/jpeg", etag=etag, seconds=ONE_DAY, until=until)

@@ -82,8 +82,12 @@ def _uuid(text: str) -> uuid.UUID | None:
 
 def _without_row(keys: list[str]) -> list[str]:
     pictures = [candidate for key in keys for candidate in _pictures_of(key)]
-    rows = Capture.unscoped.filter(storage_key__in=pictures).values_list("storage_key", "thumbnail_key")
-    known = {key for row in rows for key in row}
+    rows = Capture.unscoped.pictured().filter(storage_key__in=pictures)
+    # A thumbnail whose picture was not kept is found by the id of its row, which its name holds.
+    named = [_uuid(key.rpartition("/")[2].removesuffix(THUMBNAIL)) for key in keys if key.endswith(THUMBNAIL)]
+    bare = Capture.unscoped.filter(pk__in=filter(None, named), storage_key="")
+    found = [*rows.values_list("storage_key", "thumbnail_key"), *bare.values_list("storage_key", "thumbnail_key")]
+    known = {key for row in found for key in row}
     return [key for key in keys if key not in known]
 
 

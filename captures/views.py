@@ -228,6 +228,6 @@ def _definition_context(request: MemberRequest, device: Device, form: Definition
     return {
         "device": device,
         "form": form,
-        "capture": captures_of(request.membership, device).newest_first().first(),
+        "capture": captures_of(request.membership, device).pictured().newest_first().first(),
         "versions": versions[:VERSIONS_SHOWN],
     }

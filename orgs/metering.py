@@ -78,6 +78,12 @@ def count_picture(key: AccessKey, *, size: int) -> None:
     _count(_month_of(key.org_id), pictures=1, bytes=size)
 
 
+def count_imported(*, org_id: UUID, pictures: int, size: int) -> None:
+    """Count pictures that came without a key, ``size`` bytes in all: at once, with what the caller writes."""
+    if pictures:
+        _write({_month_of(org_id): {"pictures": pictures, "bytes": size}})
+
+
 def is_over_quota(key: AccessKey) -> bool:
     """Whether ``key`` has made more requests today than its daily quota. Free for keys without one.
 

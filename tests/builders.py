@@ -21,6 +21,7 @@ from orgs.models import ApiToken, Membership, Organization, Role, User
 from orgs.services.organizations import create_organization
 from orgs.services.tokens import create_token
 from orgs.services.users import create_user
+from sharing.models import LinkKind, ShareLink
 
 PASSWORD = "correct horse battery"
 MOMENT = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -117,6 +118,20 @@ def make_evaluation(capture: Capture, **fields: Any) -> Evaluation:
     """Record one evaluator's answer, unchecked."""
     fields = {"attempt": 1, "provider": "scene", "model": "1", "verdict": "normal", **fields}
     return Evaluation.unscoped.create(org_id=capture.org_id, capture=capture, **fields)
+
+
+def make_link(capture: Capture, kind: LinkKind = LinkKind.CAPTURE, **fields: Any) -> ShareLink:
+    """Share a capture, its camera, or of its camera the hour that begins with it; unchecked."""
+    shows: dict[str, Any] = {
+        LinkKind.DEVICE: {},
+        LinkKind.CAPTURE: {"capture": capture},
+        LinkKind.RANGE: {
+            "range_from": capture.captured_at,
+            "range_until": capture.captured_at + timedelta(hours=1),
+        },
+    }[kind]
+    fields = {"token": f"{next(_numbers)}-token-of-a-link", **shows, **fields}
+    return ShareLink.unscoped.create(org_id=capture.org_id, device_id=capture.device_id, kind=kind, **fields)
 
 
 def stored_files(storage: Storage = default_storage) -> set[str]:

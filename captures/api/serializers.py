@@ -9,7 +9,7 @@ from captures.models import Capture, State
 class CaptureIn(serializers.Serializer[Any]):
     """What a camera says of its picture; the bytes themselves stand beside it."""
 
-    device_id = serializers.CharField(required=False, max_length=100)
+    device_id = serializers.CharField(required=False, max_length=500)
     # It stands in URLs, so no slash; everything else a camera may call its picture is fine.
     record_id = serializers.RegexField(
         r"\A[^/\x00-\x1f\x7f]+\Z",

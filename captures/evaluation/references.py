@@ -71,7 +71,8 @@ def _marked(capture: Capture, definition: Definition | None) -> CaptureQuerySet:
     """The references that people marked, the latest marks first."""
     # The label's own camera lets its partial index answer, however large the archive is.
     references = {"label__device": capture.device_id, "label__reference": True}
-    marked = _candidates(capture, definition).filter(**references, usable=True)
+    # What was imported was not looked at here: that a person chose it is enough.
+    marked = _candidates(capture, definition).filter(**references).exclude(usable=False)
     return marked.order_by("-label__pk")[:REFERENCES_KEPT]
 
 
@@ -84,7 +85,7 @@ def _with_the_first(capture: Capture, definition: Definition | None, marked: lis
 
 def _previous(capture: Capture) -> Picture | None:
     """The picture the same camera took before this one, if its bytes are still there."""
-    earlier = capture.device.captures.filter(captured_at__lt=capture.captured_at).newest_first().first()
+    earlier = capture.device.captures.pictured().filter(captured_at__lt=capture.captured_at).newest_first().first()
     if earlier is None:
         return None
     return next(iter(load_pictures([earlier])), None)

@@ -129,13 +129,18 @@ def retry_failed(*, captures: CaptureQuerySet) -> int:
     Return how many.
     """
     full_rounds = (F("evaluation_attempts") + MAX_ATTEMPTS - 1) / MAX_ATTEMPTS
-    return captures.filter(Q(evaluation_status=EvaluationStatus.FAILED) | OVER_LIMIT).update(
-        evaluation_status=EvaluationStatus.PENDING,
-        evaluation_due_at=timezone.now(),
-        evaluation_attempts=full_rounds * MAX_ATTEMPTS,
-        evaluated_at=None,
-        not_judged="",
-        reason="",
+    failed = Q(evaluation_status=EvaluationStatus.FAILED)
+    return (
+        captures.pictured()
+        .filter(failed | OVER_LIMIT)
+        .update(
+            evaluation_status=EvaluationStatus.PENDING,
+            evaluation_due_at=timezone.now(),
+            evaluation_attempts=full_rounds * MAX_ATTEMPTS,
+            evaluated_at=None,
+            not_judged="",
+            reason="",
+        )
     )
 
 

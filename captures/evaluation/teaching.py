@@ -38,9 +38,12 @@ def label_capture(*, capture: Capture, verdict: str, reference: bool | None = No
     if reference and verdict != State.NORMAL:
         raise InvalidLabel("Only a normal picture can be a reference.")
     if reference is None:
-        reference = verdict == State.NORMAL and (capture.verdict != State.NORMAL or is_reference(capture))
+        is_new = capture.verdict != State.NORMAL and bool(capture.storage_key)
+        reference = verdict == State.NORMAL and (is_new or is_reference(capture))
     if reference and capture.usable is False:
         raise InvalidLabel("A picture on which nothing can be seen cannot be a reference.")
+    if reference and not capture.storage_key:
+        raise InvalidLabel("A picture that was not kept cannot be a reference.")
     label, _ = Label.unscoped.update_or_create(
         capture=capture,
         defaults={
@@ -106,15 +109,46 @@ def learn_again(*, device: Device, acting_user: User) -> Definition:
     )
 
 
+@transaction.atomic
+def import_definition(*, device: Device, text: str, acting_user: User | None) -> Definition:
+    """Return the version of that text without regions; made if there is none, and then not the active one."""
+    # Lock the camera, so that two imports do not both make it.
+    Device.unscoped.select_for_update(no_key=True).get(pk=device.pk)
+    known = device.definitions.filter(text=text, regions=[], ignore_regions=[]).order_by("version").first()
+    if known is not None:
+        return known
+    newest = device.definitions.order_by("-version").first()
+    definition = Definition(text=text, active=False)
+    return _add_version(definition, "definition.imported", device=device, newest=newest, acting_user=acting_user)
+
+
+@transaction.atomic
+def activate_imported(*, device: Device, definition: Definition, acting_user: User | None) -> None:
+    """Go on by a version that was imported, unless the camera has an active one."""
+    Device.unscoped.select_for_update(no_key=True).get(pk=device.pk)
+    if device.definitions.filter(active=True).exists():
+        return
+    device.definitions.filter(pk=definition.pk).update(active=True)
+    record(
+        "definition.changed",
+        org=device.org_id,
+        actor=acting_user,
+        target=definition,
+        after=_in_brief(definition),
+        device=device,
+    )
+
+
 def _add_version(
-    definition: Definition, action: str, *, device: Device, newest: Definition | None, acting_user: User
+    definition: Definition, action: str, *, device: Device, newest: Definition | None, acting_user: User | None
 ) -> Definition:
-    """Make it the camera's active version, and note that it changed. The camera is locked."""
+    """Make it the camera's newest version, and note that it changed. The camera is locked."""
     definition.org_id = device.org_id
     definition.device = device
     definition.version = newest.version + 1 if newest else 1
     definition.created_by = acting_user
-    device.definitions.filter(active=True).update(active=False)
+    if definition.active:
+        device.definitions.filter(active=True).update(active=False)
     validate(definition, InvalidDefinition)
     definition.save(force_insert=True)
     record(

@@ -41,8 +41,9 @@ class DeviceOrPersonAuthentication(BaseAuthentication):
 
 
 def refuse_other_device(device: Device, named: str) -> None:
-    """A device id in a path, a body or a login must be the one the key names."""
-    if named.strip().lower() != str(device.pk):
+    """A device id in a path, body or login must be the one the key names, or what an earlier system called it."""
+    own_word = device.external_id.strip()
+    if named.strip().lower() != str(device.pk) and not (own_word and named.strip() == own_word):
         raise NotThisDevice("The key belongs to another camera than the one named.")
 
 

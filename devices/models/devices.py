@@ -30,6 +30,14 @@ class Device(Row, TenantModel):
     """A camera's *position* ("Gate 2"): it owns the archive; the hardware that serves it may change."""
 
     name = models.CharField(max_length=200)
+    external_id = models.CharField(
+        max_length=500,
+        blank=True,
+        default="",
+        db_default="",
+        editable=False,
+        help_text="What the camera calls itself since an earlier system, beside its id here.",
+    )
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     time_zone = models.CharField(
         max_length=64, blank=True, default="", db_default="", help_text="Empty: the organization's."
@@ -52,6 +60,11 @@ class Device(Row, TenantModel):
                 "org",
                 name="devices_device_name_once_per_organization",
                 violation_error_message="There is a camera of this name already.",
+            ),
+            models.UniqueConstraint(
+                fields=["org", "external_id"],
+                condition=~models.Q(external_id=""),
+                name="devices_device_external_id_once_per_organization",
             ),
             # What the composite foreign keys of PostgreSQL point at: "the same organization" is a fact there.
             models.UniqueConstraint(fields=["id", "org"], name="devices_device_id_and_organization"),

@@ -1,6 +1,7 @@
 from django.db import models
 
 from devices.models.devices import Device
+from orgs.keys import ADOPTED
 from orgs.models import AccessKey, AccessKeyQuerySet, DailyUsage
 
 
@@ -29,6 +30,8 @@ class DeviceKey(AccessKey):
         constraints = [models.UniqueConstraint(fields=["id", "org"], name="devices_devicekey_id_and_organization")]
 
     def __str__(self) -> str:
+        if self.prefix.startswith(ADOPTED):
+            return f"key of an earlier system ({self.prefix})"
         return f"vis_dev_{self.prefix}_…"
 
     @property

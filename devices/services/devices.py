@@ -27,15 +27,21 @@ def add_device(*, org: Organization, name: str, acting_user: User | None) -> tup
 
 
 @transaction.atomic
-def register_device(*, org: Organization, name: str, acting_user: User | None) -> Device:
+def register_device(*, org: Organization, name: str, acting_user: User | None, external_id: str = "") -> Device:
     """Register a camera that has no key yet. Raises :class:`TooManyDevices` or :class:`InvalidDevice`."""
     org = take_slot(org)
-    device = Device(org=org, name=name.strip())
+    device = Device(org=org, name=name.strip(), external_id=external_id)
     validate(device, InvalidDevice)
     device.save(force_insert=True)
     DeviceStatus.unscoped.create(device=device, org=org)
     record("camera.added", org=org, actor=acting_user, target=device, after={"name": device.name}, device=device)
     return device
+
+
+def keep_external_id(*, device: Device, external_id: str) -> None:
+    """Note what the camera calls itself since an earlier system, if nothing was noted yet."""
+    if Device.unscoped.filter(pk=device.pk, external_id="").update(external_id=external_id):
+        device.external_id = external_id
 
 
 def take_slot(org: Organization) -> Organization:

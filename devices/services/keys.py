@@ -12,8 +12,8 @@ from devices.models import Device, DeviceKey
 from devices.services.sightings import SIGHTING_INTERVAL, note_sightings
 from orgs import metering, scope
 from orgs.audit import record
-from orgs.errors import Invalid, NotAllowed, NotAuthenticated, NotThere
-from orgs.keys import make_key, matches, prefix_of
+from orgs.errors import Conflict, Invalid, NotAllowed, NotAuthenticated, NotThere
+from orgs.keys import NewKey, adopt_key, adopted_prefixes, is_adoptable, make_key, matches, prefix_of
 from orgs.models import User
 from orgs.ratelimits import count_unknown_secret
 from orgs.services.validation import validate
@@ -29,6 +29,14 @@ class KeyEndsInThePast(Invalid):
 
 class KeyNotThere(NotThere):
     code = "key_not_found"
+
+
+class KeyNotAdoptable(Invalid):
+    code = "key_not_adoptable"
+
+
+class KeyOfAnotherCamera(Conflict):
+    code = "key_of_another_camera"
 
 
 class KeyUnknown(NotAuthenticated):
@@ -78,19 +86,40 @@ def make_row(
         sentence = "A key must end in the future, or not at all."
         raise KeyEndsInThePast(sentence, fields={"expires_at": sentence})
     new = make_key("dev")
+    key = _save_key(device, new, expires_at=expires_at, daily_quota=daily_quota, **fields)
+    return key, new.text
+
+
+def _save_key(device: Device, new: NewKey, **fields: object) -> DeviceKey:
     key = DeviceKey(
         org_id=device.org_id,
         device=device,
         prefix=new.prefix,
         digest=new.digest,
         pepper_id=new.pepper_id,
-        expires_at=expires_at,
-        daily_quota=daily_quota,
         **fields,
     )
     validate(key, InvalidQuota)
     key.save(force_insert=True)
-    return key, new.text
+    return key
+
+
+@transaction.atomic
+def keep_key(*, device: Device, text: str, acting_user: User | None) -> DeviceKey | None:
+    """Let the camera go on with the key that an earlier system gave it; None when it has that one already.
+
+    As of all keys only a digest is kept. Raises :class:`KeyNotAdoptable`, and :class:`KeyOfAnotherCamera` when
+    the same text opens another camera.
+    """
+    if not is_adoptable(text):
+        raise KeyNotAdoptable("The key is too short to be safe, or holds what no header can carry.")
+    if known := _find_adopted(text):
+        if known.device_id == device.pk:
+            return None
+        raise KeyOfAnotherCamera("Another camera has this key already.")
+    key = _save_key(device, adopt_key(text))
+    record("key.kept", org=device.org_id, actor=acting_user, target=key, device=device)
+    return key
 
 
 @transaction.atomic
@@ -144,7 +173,7 @@ def authenticate_device(*, text: str, ip: str | None) -> DeviceKey:
     :class:`DeviceRetired`.
     """
     prefix = prefix_of(text, "dev")
-    key = _find_key(prefix) if prefix else None
+    key = _find_key(prefix) if prefix else _find_adopted(text)
     if key is None or not matches(text, digest=key.digest, pepper_id=key.pepper_id):
         count_unknown_secret(prefix)
         raise KeyUnknown("This key opens nothing here. Was it copied whole?")
@@ -200,6 +229,16 @@ def _find_key(prefix: str) -> DeviceKey | None:
             return DeviceKey.unscoped.select_related("device").get(prefix=prefix)
     except DeviceKey.DoesNotExist:
         return None
+
+
+def _find_adopted(text: str) -> DeviceKey | None:
+    """Find a key of an earlier system by a part of its digest. Keys of our own form cost no query here."""
+    prefixes = adopted_prefixes(text)
+    if not prefixes:
+        return None
+    with scope.across_organizations("finds whose key it is"):
+        found: DeviceKey | None = DeviceKey.unscoped.select_related("device").filter(prefix__in=prefixes).first()
+    return found
 
 
 def _lock(pks: Iterable[uuid.UUID | None]) -> None:

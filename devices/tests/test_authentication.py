@@ -8,7 +8,14 @@ from django.test import Client
 from django.utils import timezone
 
 from devices.models import Device, DeviceKey, DeviceStatus
-from devices.services.keys import authenticate_device, issue_key, revoke_key
+from devices.services.keys import (
+    KeyNotAdoptable,
+    KeyOfAnotherCamera,
+    authenticate_device,
+    issue_key,
+    keep_key,
+    revoke_key,
+)
 from orgs.keys import make_key
 from orgs.models import Organization
 from tests.builders import make_device, make_jpeg
@@ -210,3 +217,74 @@ def test_an_upload_does_not_load_the_organization_to_see_whether_it_is_suspended
     assert not asked_for_suspension(
         lambda: Client().post("/v1/captures", make_jpeg(), content_type="image/jpeg", headers=shown)
     )
+
+
+# --- keys and names of an earlier system
+
+EARLIER = "sk_live_0Zk3-PqL7.earlier"
+
+
+def with_earlier_key(name: str = "Lobby Cam #2 ", text: str = EARLIER) -> Device:
+    device, _ = make_device()
+    Device.unscoped.filter(pk=device.pk).update(external_id=name)
+    device.refresh_from_db()
+    assert keep_key(device=device, text=text, acting_user=None) is not None
+    return device
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_key_of_an_earlier_system_opens_when_it_is_shown_as(way):
+    device = with_earlier_key()
+    assert ask(**WAYS[way](device, EARLIER)).status_code == 200
+
+
+def test_a_camera_may_call_itself_as_it_did_in_an_earlier_system():
+    device = with_earlier_key()
+    headers = {"X-API-Key": EARLIER}
+    said = {"device_id": "Lobby Cam #2", "record_id": "r1"}
+    answer = Client().post(URL, make_jpeg(), "image/jpeg", query_params=said, headers=headers)
+    assert (answer.status_code, answer.json()["device_id"]) == (201, str(device.pk))
+    path = "/v1/devices/Lobby%20Cam%20%232/config"
+    assert Client().get(path, headers=headers).status_code == 200
+    assert ask(authorization=basic("Lobby Cam #2", EARLIER)).status_code == 200
+    for named in ("Lobby Cam #3", "lobby cam #2", ""):
+        assert refused(ask(authorization=basic(named, EARLIER)))[:2] == (403, "not_this_device")
+
+
+def test_a_camera_without_an_earlier_name_is_called_by_its_id_alone():
+    device, key = make_device()
+    for named in ("", " ", device.name):
+        assert refused(ask(authorization=basic(named, key)))[:2] == (403, "not_this_device")
+
+
+def test_of_an_earlier_key_only_digests_are_kept_and_it_is_found_after_a_new_pepper(settings):
+    settings.VISANT_KEY_PEPPERS = {1: b"first"}
+    device = with_earlier_key()
+    key = device.keys.exclude(prefix__startswith="~").get()
+    earlier = device.keys.get(prefix__startswith="~")
+    assert EARLIER not in str([getattr(earlier, field.attname) for field in DeviceKey._meta.fields])
+    assert earlier.prefix.removeprefix("~") not in earlier.digest
+    assert str(earlier) != str(key)
+    settings.VISANT_KEY_PEPPERS = {1: b"first", 2: b"second"}
+    assert authenticate_device(text=EARLIER, ip=None) == earlier
+    assert keep_key(device=device, text=EARLIER, acting_user=None) is None
+    revoke_key(key=earlier, acting_user=None)
+    assert refused(ask(x_api_key=EARLIER))[:2] == (401, "key_revoked")
+
+
+def test_an_earlier_key_opens_one_camera_and_must_be_hard_to_guess():
+    with_earlier_key()
+    other, key = make_device()
+    with pytest.raises(KeyOfAnotherCamera):
+        keep_key(device=other, text=EARLIER, acting_user=None)
+    for text in ("short", "has a space in it at least", "ünïcödé-is-no-header", "x" * 301, key):
+        with pytest.raises(KeyNotAdoptable):
+            keep_key(device=other, text=text, acting_user=None)
+
+
+def test_keys_of_our_own_form_cost_no_look_for_earlier_ones():
+    _, key = make_device()
+    first = statements_of(lambda: ask(x_api_key=key))
+    assert not any("~" in sql for sql in first)
+    mistyped = key[:-1] + ("a" if key[-1] != "a" else "b")
+    assert not any("devices_devicekey" in sql for sql in statements_of(lambda: ask(x_api_key=mistyped)))

@@ -24,6 +24,14 @@ class Organization(Row):
 
     name = models.CharField(max_length=200)
     slug = models.SlugField(max_length=60, unique=True)
+    external_id = models.CharField(
+        max_length=100,
+        blank=True,
+        default="",
+        db_default="",
+        editable=False,
+        help_text="Its id in the earlier system it was imported from.",
+    )
     time_zone = models.CharField(max_length=64, default="UTC", validators=[validate_time_zone])
     device_limit = models.PositiveIntegerField("cameras", null=True, blank=True)
     byte_limit = models.PositiveBigIntegerField("bytes", null=True, blank=True)
@@ -34,6 +42,15 @@ class Organization(Row):
     trial_ends_at = models.DateTimeField(null=True, blank=True)
     suspended_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["external_id"],
+                condition=~models.Q(external_id=""),
+                name="orgs_organization_external_id_once",
+            )
+        ]
 
     def __str__(self) -> str:
         return self.name

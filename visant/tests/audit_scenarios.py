@@ -14,14 +14,14 @@ from allauth.mfa.models import Authenticator
 from allauth.socialaccount.models import SocialAccount
 from django.utils import timezone
 
-from captures.evaluation.teaching import change_definition, learn_again
+from captures.evaluation.teaching import activate_imported, change_definition, import_definition, learn_again
 from devices.models import Device, Schedule, Unit
 from devices.services.changes import change_device
 from devices.services.claims import claim_camera, claim_unit, hand_out_key, replace_hardware
 from devices.services.configuring import configure_device
 from devices.services.devices import add_device, register_device, rename_device
 from devices.services.installations import end_installation, revoke_keys
-from devices.services.keys import finish_rotation, issue_key, revoke_key
+from devices.services.keys import finish_rotation, issue_key, keep_key, revoke_key
 from devices.services.labels import Claim
 from devices.services.lifecycle import reinstate_device, resume_device, retire_device, suspend_device
 from devices.services.rotation import rotate_key
@@ -235,6 +235,11 @@ def _(world: World) -> Call:
     return partial(issue_key, device=world.device, acting_user=world.owner)
 
 
+@audited("devices.services.keys.keep_key", "key.kept devicekey")
+def _(world: World) -> Call:
+    return partial(keep_key, device=world.device, text="an-earlier-systems-key", acting_user=world.owner)
+
+
 @audited("devices.services.keys.revoke_key", "key.revoked devicekey")
 def _(world: World) -> Call:
     return partial(revoke_key, key=world.device.keys.get(), acting_user=world.owner)
@@ -260,6 +265,17 @@ def _(world: World) -> Call:
     make_definition(world.device)
     shapes: dict[str, Any] = {"regions": [], "ignore_regions": []}
     return partial(change_definition, device=world.device, text="New", acting_user=world.owner, **shapes)
+
+
+@audited("captures.evaluation.teaching.import_definition", "definition.imported definition")
+def _(world: World) -> Call:
+    return partial(import_definition, device=world.device, text="An empty yard.", acting_user=world.owner)
+
+
+@audited("captures.evaluation.teaching.activate_imported", "definition.changed definition")
+def _(world: World) -> Call:
+    version = import_definition(device=world.device, text="An empty yard.", acting_user=None)
+    return partial(activate_imported, device=world.device, definition=version, acting_user=world.owner)
 
 
 @audited("captures.evaluation.teaching.learn_again", "definition.learn_again definition")

@@ -38,6 +38,7 @@ from tests.builders import (
     make_device,
     make_evaluation,
     make_label,
+    make_link,
     make_member,
     make_operator,
     make_org,
@@ -78,6 +79,7 @@ def fill() -> dict[str, Model]:
         "definition": make_definition(device),
         "evaluation": make_evaluation(capture),
         "label": make_label(capture),
+        "sharelink": make_link(capture),
         "apitoken": token,
         "activationcode": code,
         "redemption": Redemption.unscoped.create(org=org, code=code, redeemed_by=owner),
@@ -154,7 +156,18 @@ def looks() -> list[tuple[str, str]]:
 
 
 @pytest.mark.parametrize(
-    "name", ["organization", "membership", "device", "devicekey", "capture", "definition", "label", "apitoken"]
+    "name",
+    [
+        "organization",
+        "membership",
+        "device",
+        "devicekey",
+        "capture",
+        "definition",
+        "label",
+        "apitoken",
+        "sharelink",
+    ],
 )
 def test_opening_a_row_of_an_organization_is_in_its_audit_once_for_a_while(operator, name):
     rows = fill()

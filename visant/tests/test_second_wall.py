@@ -26,6 +26,7 @@ from tests.builders import (
     make_device,
     make_evaluation,
     make_label,
+    make_link,
     make_org,
     owner_of,
 )
@@ -53,6 +54,7 @@ def everything_of_an_organization() -> Capture:
     make_definition(capture.device)
     make_label(capture)
     make_evaluation(capture)
+    make_link(capture)
     return capture
 
 
@@ -118,7 +120,7 @@ def test_the_tables_looked_at_have_rows_to_hide():
     everything_of_an_organization()
     assert {model.__name__ for model in TABLES if model.unscoped.exists()} >= {
         *("Membership", "AuditEntry", "Device", "DeviceKey", "DeviceStatus"),
-        *("Capture", "Definition", "Label", "Evaluation"),
+        *("Capture", "Definition", "Label", "Evaluation", "ShareLink"),
     }
 
 

@@ -18,7 +18,16 @@ from devices.services.schedules import add_schedule
 from devices.services.units import make_units
 from orgs.models import Organization
 from orgs.tenancy import TenantModel
-from tests.builders import make_capture, make_definition, make_device, make_evaluation, make_label, make_org
+from sharing.models import ShareLink
+from tests.builders import (
+    make_capture,
+    make_definition,
+    make_device,
+    make_evaluation,
+    make_label,
+    make_link,
+    make_org,
+)
 
 APPS = ("orgs", "devices", "captures", "sharing")
 MAY_LOOK_ACROSS = {
@@ -169,6 +178,8 @@ CROSSINGS = [
     (Command, "schedule_id"),
     (CalendarDay, "device_id"),
     (Rejection, "device_id"),
+    (ShareLink, "device_id"),
+    (ShareLink, "capture_id"),
 ]
 
 
@@ -195,6 +206,7 @@ def test_a_row_of_one_organization_cannot_hang_on_anothers(model, column):
     make_label(capture)
     make_evaluation(capture)
     make_field_rows(capture.device)
+    make_link(capture)
     strangers = make_capture(make_device(make_org())[0])
     # Theirs has no rule that holds, nor hardware or days: there a row could not go anyway.
     theirs = add_schedule(
