@@ -6,6 +6,7 @@ from django.utils import timezone
 
 from captures.calendar.models import CalendarDay, Rejection
 from captures.evaluation.models import Definition, Evaluation, Label, State
+from captures.leaving.models import Export
 from orgs.keyset import newer_than, older_than, position_of
 from orgs.tenancy import Row, TenantModel
 
@@ -15,6 +16,7 @@ __all__ = [
     "Definition",
     "Evaluation",
     "EvaluationStatus",
+    "Export",
     "Label",
     "Rejection",
     "State",

@@ -2,6 +2,7 @@ from django.urls import path
 
 from captures import overview, views
 from captures.calendar import views as calendar
+from captures.leaving import views as leaving
 from captures.plans import views as plans
 from captures.told import views as told
 
@@ -24,6 +25,11 @@ urlpatterns = [
     path("cameras/<uuid:pk>/told", told.told_live, name="camera-told"),
     path("cameras/<uuid:pk>/definition", views.definition, name="definition"),
     path("cameras/<uuid:pk>/learn-again", views.start_learning, name="learn-again"),
+    path("organization/leaving", leaving.leaving, name="leaving"),
+    path("organization/leaving/export", leaving.ask_export, name="ask-export"),
+    path("organization/leaving/exports/<uuid:pk>", leaving.download_export, name="download-export"),
+    path("organization/leaving/delete", leaving.ask_deletion, name="ask-deletion"),
+    path("organization/leaving/keep", leaving.keep, name="keep-organization"),
     path("organization/plan", plans.plan, name="plan"),
     path("organization/plan/redeem", plans.redeem, name="redeem-code"),
     path("organization/plan/judge", plans.judge_over_limit, name="judge-over-limit"),

@@ -75,6 +75,9 @@ try:
     VISANT_TRIAL_EVALUATIONS = env.int(
         "VISANT_TRIAL_EVALUATIONS", 10_000, validate=validate.Range(0, 1_000_000_000), **NUMBER
     )
+    # How long an organization can still be taken back, and for how long its export can be downloaded.
+    VISANT_DELETION_DAYS = env.int("VISANT_DELETION_DAYS", 14, validate=validate.Range(0, 365), **NUMBER)
+    VISANT_EXPORT_DAYS = env.int("VISANT_EXPORT_DAYS", 7, validate=validate.Range(1, 90), **NUMBER)
     DATABASE_URL = env.str("DATABASE_URL", "")
     DATABASE_POOL_MIN = env.int("DATABASE_POOL_MIN", 2, validate=validate.Range(0, 1000), **NUMBER)
     DATABASE_POOL_MAX = env.int(
@@ -490,6 +493,8 @@ SCHEDULE = {
     "devices.tasks.remind_of_expiring_keys": 60 * 60,
     "visant.tasks.prune_finished_tasks": 60 * 60,
     "orgs.services.logins.forget_expired_logins": 60 * 60,
+    "captures.leaving.tasks.delete_due_organizations": 10 * 60,
+    "captures.leaving.tasks.wake_exports": 60,
 }
 
 LOGGING = {
