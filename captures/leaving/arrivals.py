@@ -74,7 +74,9 @@ def row_of(
     )
     try:
         # What is empty without a picture may be, and what points at others was looked up.
-        row.clean_fields(exclude=["content_type", "sha256", "device", "org", "definition"])
+        row.clean_fields(exclude=["content_type", "sha256", "device", "org", "definition", "usable"])
+        if row.usable not in (None, True, False):
+            raise ValidationError("Whether it can be judged is yes, no or unknown.")
         if (row.verdict is not None) and row.evaluation_status != EvaluationStatus.COMPLETED:
             raise ValidationError("A verdict of what was not judged.")
     except ValidationError as error:

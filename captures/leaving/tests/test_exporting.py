@@ -90,7 +90,7 @@ def test_what_one_exports_another_has_afterwards_once(tmp_path, capsys, name):
     assert MonthlyUsage.unscoped.get(org=moved).pictures == 3
     # Keys are new, and told once.
     keys = [line.split("\t")[-1] for line in printed.splitlines() if "vis_dev_" in line]
-    assert {authenticate_device(key).device.org for key in keys} == {moved}
+    assert {authenticate_device(text=key, ip=None).device.org for key in keys} == {moved}
     assert len(keys) == 2
     assert "It balances." in printed
 
