@@ -99,6 +99,13 @@ def label_of(arrival: Arrival) -> Label | None:
     )
 
 
+def refuse_bad_evaluations(told: Mapping[str, Any]) -> None:
+    """An answer is a verdict or an error. Raises :class:`Refused`."""
+    for one in told["evaluations"]:
+        if bool(one["error"]) == bool(one["verdict"]) or one["verdict"] not in (None, *State.values):
+            raise Refused("invalid_values", "An evaluation of it is neither a verdict nor an error.")
+
+
 def evaluations_of(arrival: Arrival, definitions: Mapping[tuple[str, int], Definition]) -> Iterator[Evaluation]:
     for told in arrival.told["evaluations"]:
         fields = {name: told[name] for name in EVALUATION if name != "at"}

@@ -19,7 +19,7 @@ from django.utils.dateparse import parse_datetime
 
 from captures.evaluation.models import Definition, Evaluation, Label
 from captures.leaving.archive import ArchiveReader
-from captures.leaving.arrivals import Arrival, evaluations_of, label_of, row_of
+from captures.leaving.arrivals import Arrival, evaluations_of, label_of, refuse_bad_evaluations, row_of
 from captures.leaving.telling import RULE
 from captures.models import Capture
 from captures.moving.cameras import Cameras
@@ -146,6 +146,7 @@ class OrganizationImport:
         try:
             device = self.cameras.of(told["camera"])
             definition = self._definitions.get((told["camera"], told["definition"]))
+            refuse_bad_evaluations(told)
             self._read_files(arrival)
             arrival.row = row_of(arrival, org=self.org, device=device, pk=uuid7(), definition=definition)
         except Refused as refusal:
@@ -211,10 +212,8 @@ class OrganizationImport:
     def _insert(self, new: Sequence[Arrival]) -> None:
         Capture.unscoped.bulk_create([arrival.made for arrival in new])
         Label.unscoped.bulk_create(filter(None, map(label_of, new)))
-        versions = dict.fromkeys(new, self._definitions)
-        Evaluation.unscoped.bulk_create(
-            evaluation for arrival in new for evaluation in evaluations_of(arrival, versions[arrival])
-        )
+        evaluations = (row for arrival in new for row in evaluations_of(arrival, self._definitions))
+        Evaluation.unscoped.bulk_create(evaluations)
         size = sum(arrival.made.byte_size for arrival in new)
         count_imported(org_id=self.org.pk, pictures=len(new), size=size)
 

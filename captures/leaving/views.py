@@ -10,7 +10,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
 from captures.leaving.forms import DeleteForm
-from captures.leaving.services import ExportAskedAlready, ask_for_export, fetch_export
+from captures.leaving.services import ExportAskedAlready, ExportOver, ask_for_export, fetch_export
 from captures.leaving.tasks import make_exports
 from captures.picture_urls import leads_to_bucket, picture_url
 from orgs.access import MemberRequest, requires
@@ -47,7 +47,11 @@ def download_export(request: MemberRequest, pk: uuid.UUID) -> HttpResponseBase:
     if leads_to_bucket():
         return redirect(picture_url(export.storage_key, until=export.expires_at))
     name = f"{request.membership.org.slug}-{export.asked_at:%Y-%m-%d}.zip"
-    return FileResponse(default_storage.open(export.storage_key), as_attachment=True, filename=name)
+    try:
+        file = default_storage.open(export.storage_key)
+    except FileNotFoundError as error:
+        raise ExportOver("This export is not there any more. Ask for another one.") from error
+    return FileResponse(file, as_attachment=True, filename=name)
 
 
 @require_POST

@@ -16,8 +16,9 @@ from django.db.models import Field, JSONField, Model, Value
 from django.db.models.sql import InsertQuery
 from django.utils.duration import duration_string
 
-# Sessions (people log in again), wake-ups (what is to be done stands in other rows), and what was backed up where.
-LEFT_OUT = {"sessions.session", "django_tasks_database.dbtaskresult", "visant.backup"}
+# Sessions (people log in again), wake-ups (what is to be done stands in other rows), what was backed up where, and
+# exports, whose files are not kept: they are asked for anew.
+LEFT_OUT = {"sessions.session", "django_tasks_database.dbtaskresult", "visant.backup", "captures.export"}
 # Rows that migrating makes, and whose ids others point at: a restore replaces them.
 MADE_BY_MIGRATING = ("auth.permission", "contenttypes.contenttype")
 BATCH = 500

@@ -38,16 +38,17 @@ for _ in range(2):
     key = default_storage.save(thumbnail_key(capture.storage_key), ContentFile(make_jpeg(1)))
     Capture.unscoped.filter(pk=capture.pk).update(thumbnail_key=key)
 """
-# In the restored one: a key made before opens, the audit refuses, and what comes next has a free id.
+# In the restored one: the audit refuses, and what comes next has a free id.
 USE = """
 from orgs import scope
 scope.enter_all("a test uses an installation")
 from django.contrib.auth.models import Group
 from django.db import DatabaseError, transaction
+from devices.services.devices import add_device
 from orgs.models import AuditEntry
-from visant.tests.test_admin import fill
+from orgs.services.organizations import create_organization
 Group.objects.create(name="Clerks")
-fill()
+add_device(org=create_organization(name="Later", owner_email="later@example.org"), name="Gate", acting_user=None)
 try:
     with transaction.atomic():
         AuditEntry.unscoped.all().delete()
