@@ -223,7 +223,7 @@ def test_operators_are_told_when_none_was_verified_for_a_week(settings, client):
     assert (warnings(), told()) == ([], False)
 
 
-@pytest.mark.parametrize("words", [["destroy", "x"], ["verify", "list", "x"]])
+@pytest.mark.parametrize("words", [["destroy", "x"], ["verify", "list", "x"], ["verify"], ["list"]])
 def test_a_word_that_is_none_is_refused_in_a_sentence(words):
     with pytest.raises(CommandError, match="Say backup PATH"):
         call_command("backup", *words)

@@ -36,7 +36,7 @@ class Command(BaseCommand):
     def handle(self, *, words: list[str], **options: Any) -> None:
         *verbs, path = words
         actions = {(): self._make, ("verify",): self._verify, ("list",): self._list}
-        if tuple(verbs) not in actions:
+        if tuple(verbs) not in actions or (path,) in actions:
             raise CommandError("Say backup PATH, backup verify PATH, or backup list PATH.")
         try:
             actions[tuple(verbs)](Path(path), options)
