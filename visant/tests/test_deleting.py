@@ -70,7 +70,7 @@ def test_all_of_it_goes_and_nothing_of_others(tmp_path):
     told = json.loads(receipt.read_text())
     assert told["rows"] == {**before[str(ours.pk)], "orgs.organization": 1}
     assert (told["files"], told["bytes"]) == (len([name for name in files if str(ours.pk) in name]), size)
-    assert told == json.loads(json.dumps(Deletion.objects.get(organization_id=ours.pk).receipt))
+    assert told == json.loads(json.dumps(Deletion.objects.get(finished_at__isnull=False).receipt))
     for text in (ours.name, ours.slug, owner_of(theirs).email, "example.org"):
         assert text not in receipt.read_text()
 
