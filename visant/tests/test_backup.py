@@ -34,7 +34,7 @@ def root(tmp_path) -> Path:
 
 
 def with_thumbnail(capture: Capture) -> Capture:
-    key = default_storage.save(thumbnail_key(capture.storage_key), ContentFile(make_jpeg(99)))
+    key = default_storage.save(thumbnail_key(capture.storage_key), ContentFile(make_jpeg(100_000)))
     Capture.unscoped.filter(pk=capture.pk).update(thumbnail_key=key)
     capture.refresh_from_db()
     return capture
