@@ -16,6 +16,7 @@ from captures.calendar.models import CalendarDay, Rejection
 from captures.evaluation.models import Definition, Evaluation, Label
 from captures.evaluation.services import retry_failed
 from captures.integrity import admin as housekeeping
+from captures.leaving.models import Export
 from captures.models import Capture, CaptureQuerySet
 from captures.retention import admin as retention
 from captures.serving import image_response
@@ -168,3 +169,15 @@ class RejectionAdmin(ArchiveAdmin):
     texts = ("record_id", "device__name", "org__slug")
     search_help_text = "Record id, name of the camera, slug of the organization, or id of either"
     fields = ("id", *(field.name for field in Rejection._meta.fields if field.name != "id"))
+
+
+@admin.register(Export)
+class ExportAdmin(ArchiveAdmin):
+    """Who asked for all of an organization, and what became of it. The file itself is for its owners."""
+
+    list_display = ("asked_at", "org", "asked_by", "state", "byte_size", "attempts", "expires_at")
+    list_select_related = ("org", "asked_by")
+    ids = ("pk", "org")
+    texts = ("org__slug",)
+    search_help_text = "Slug of the organization, or id of it or of the export"
+    fields = ("id", *(field.name for field in Export._meta.fields if field.name != "id"))

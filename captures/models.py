@@ -8,6 +8,7 @@ from captures.calendar.models import CalendarDay, Rejection
 from captures.direct.models import PendingUpload
 from captures.evaluation.models import Definition, Evaluation, Label, State
 from captures.integrity.models import HousekeepingRun, IntegrityFinding
+from captures.leaving.models import Export
 from captures.retention.models import DeletedCapture, RetentionPolicy
 from orgs.keyset import newer_than, older_than, position_of
 from orgs.tenancy import Row, TenantModel
@@ -19,6 +20,7 @@ __all__ = [
     "DeletedCapture",
     "Evaluation",
     "EvaluationStatus",
+    "Export",
     "HousekeepingRun",
     "IntegrityFinding",
     "Label",

@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from captures.inspection import EXTENSIONS
 from captures.integrity.runs import SWEEP, turn
-from captures.models import Capture
+from captures.models import Capture, Export
 from captures.storage import THUMBNAIL
 from orgs import scope
 from orgs.models import Organization
@@ -108,6 +108,7 @@ def _without_row(keys: list[str]) -> list[str]:
     bare = Capture.unscoped.filter(pk__in=filter(None, named), storage_key="")
     found = [*rows.values_list("storage_key", "thumbnail_key"), *bare.values_list("storage_key", "thumbnail_key")]
     known = {key for row in found for key in row}
+    known.update(Export.unscoped.filter(storage_key__in=keys).values_list("storage_key", flat=True))
     return [key for key in keys if key not in known]
 
 

@@ -3,6 +3,7 @@ from django.urls import path
 from captures import views
 from captures.calendar import views as calendar
 from captures.cameras import views as cameras
+from captures.leaving import views as leaving
 from captures.plans import views as plans
 from captures.retention import views as retention
 from captures.told import views as told
@@ -32,6 +33,11 @@ urlpatterns = [
     path("cameras/<uuid:pk>/retention", retention.of_camera, name="camera-retention"),
     path("cameras/<uuid:pk>/retention/remove", retention.remove_of_camera, name="remove-camera-retention"),
     path("organization/retention", retention.of_organization, name="retention"),
+    path("organization/leaving", leaving.leaving, name="leaving"),
+    path("organization/leaving/export", leaving.ask_export, name="ask-export"),
+    path("organization/leaving/exports/<uuid:pk>", leaving.download_export, name="download-export"),
+    path("organization/leaving/delete", leaving.ask_deletion, name="ask-deletion"),
+    path("organization/leaving/keep", leaving.keep, name="keep-organization"),
     path("organization/plan", plans.plan, name="plan"),
     path("organization/plan/redeem", plans.redeem, name="redeem-code"),
     path("organization/plan/judge", plans.judge_over_limit, name="judge-over-limit"),

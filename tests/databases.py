@@ -40,9 +40,13 @@ class Database(NamedTuple):
     @classmethod
     def _named(cls, folder: Path, name: str) -> "Database":
         if os.environ.get("VISANT_TEST_DATABASE") != "postgresql":
-            return cls(f"sqlite:///{folder / 'visant.sqlite3'}", "")
+            return cls.in_file(folder)
         admin_url = os.environ["VISANT_TEST_DATABASE_URL"]
         return cls(in_database(with_plain_role(admin_url), name), admin_url)
+
+    @classmethod
+    def in_file(cls, folder: Path) -> "Database":
+        return cls(f"sqlite:///{folder / 'visant.sqlite3'}", "")
 
     @property
     def name(self) -> str:

@@ -44,12 +44,15 @@ class Server:
     may be killed and started again as often as one likes; the address stays. It ends only what it started.
     """
 
-    def __init__(self, folder: Path, *, workers: int = 2, threads: int = 8, **environment: str) -> None:
+    def __init__(
+        self, folder: Path, *, workers: int = 2, threads: int = 8, sqlite: bool = False, **environment: str
+    ) -> None:
+        """``sqlite``: whatever the run is on, as an installation begins."""
         self.folder = folder
         self.workers = workers
         self.port = free_port()
         self.url = f"http://{HOST}:{self.port}"
-        self.database = Database.for_run(folder)
+        self.database = Database.in_file(folder) if sqlite else Database.for_run(folder)
         self.environment = {
             **environment_of(folder, self.database.url),
             "VISANT_URL": self.url,

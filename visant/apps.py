@@ -8,6 +8,7 @@ class VisantConfig(AppConfig):
     name = "visant"
 
     def ready(self) -> None:
-        from visant.checks import check_trusted_proxies
+        from visant.checks import check_backups, check_trusted_proxies
 
         checks.register(check_trusted_proxies, checks.Tags.security, deploy=True)
+        checks.register(check_backups, checks.Tags.database)

@@ -1,10 +1,11 @@
-"""What ``manage.py check --deploy`` looks at beyond Django's own checks."""
+"""What ``manage.py check`` looks at beyond Django's own checks."""
 
 from collections.abc import Sequence
 from typing import Any
 
 from django.conf import settings
 from django.core import checks
+from django.db import DEFAULT_DB_ALIAS, connection
 
 
 def check_trusted_proxies(app_configs: Any, **kwargs: Any) -> Sequence[checks.CheckMessage]:
@@ -18,3 +19,19 @@ def check_trusted_proxies(app_configs: Any, **kwargs: Any) -> Sequence[checks.Ch
             )
         ]
     return []
+
+
+def check_backups(
+    app_configs: Any, databases: Sequence[str] | None = None, **kwargs: Any
+) -> Sequence[checks.CheckMessage]:
+    """A backup was restored on trial within a week. Looked at with the database (``check --database default``)."""
+    from visant.backup.freshness import backup_warning
+    from visant.models import Backup
+
+    if DEFAULT_DB_ALIAS not in (databases or ()):
+        return []
+    if Backup._meta.db_table not in connection.introspection.table_names():
+        return []  # not migrated yet
+    sentence = backup_warning()
+    hint = "Run manage.py backup PATH and manage.py backup verify PATH, best each day: docs/backup.md."
+    return [checks.Warning(sentence, hint=hint, id="visant.W002")] if sentence else []

@@ -1,4 +1,6 @@
-"""What the project itself keeps: which of its processes are alive."""
+"""What the project itself keeps: which of its processes are alive, and which backups there are."""
+
+from datetime import datetime
 
 from django.db import models
 from django.utils import timezone
@@ -26,3 +28,33 @@ class Heartbeat(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind} {self.pid} on {self.host}"
+
+
+class BackupQuerySet(models.QuerySet["Backup"]):
+    def verified_since(self, moment: datetime) -> "BackupQuerySet":
+        """Those that were restored on trial since, and found good."""
+        return self.filter(verified_at__gte=moment, verify_problems=0)
+
+
+class Backup(models.Model):
+    """A backup of this installation that came to its end, and whether it was tried since. The backup itself is a
+    folder (``visant/backup/``), which needs no row."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    folder = models.TextField()
+    made_at = models.DateTimeField()
+    rows = models.PositiveBigIntegerField()
+    files = models.PositiveBigIntegerField()
+    bytes = models.PositiveBigIntegerField()
+    problems = models.PositiveIntegerField(help_text="Files that were missing, unreadable or damaged.")
+    verified_at = models.DateTimeField(null=True)
+    verify_problems = models.PositiveIntegerField(null=True)
+
+    objects = BackupQuerySet.as_manager()
+
+    class Meta:
+        # Whether one was verified lately.
+        indexes = [models.Index(fields=["verified_at"], name="visant_backup_verified")]
+
+    def __str__(self) -> str:
+        return self.folder

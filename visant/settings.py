@@ -82,6 +82,9 @@ try:
     VISANT_TRIAL_EVALUATIONS = env.int(
         "VISANT_TRIAL_EVALUATIONS", 10_000, validate=validate.Range(0, 1_000_000_000), **NUMBER
     )
+    # How long an organization can still be taken back, and for how long its export can be downloaded.
+    VISANT_DELETION_DAYS = env.int("VISANT_DELETION_DAYS", 14, validate=validate.Range(0, 365), **NUMBER)
+    VISANT_EXPORT_DAYS = env.int("VISANT_EXPORT_DAYS", 7, validate=validate.Range(1, 90), **NUMBER)
     DATABASE_URL = with_password(
         "DATABASE", find_secret(env, "DATABASE_URL"), find_secret(env, "DATABASE_PASSWORD")
     )
@@ -333,6 +336,8 @@ STORAGES = {
     **picture_storages(VISANT_STORAGE, fallback=VISANT_STORAGE_FALLBACK, var=VISANT_VAR, s3=_s3),
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
 }
+# What a backup keeps of the storage: for each model the columns that name a file, with that of its checksum.
+BACKED_UP_FILES = {"captures.capture": [("storage_key", "sha256"), ("thumbnail_key", "")]}
 # Whether cameras are offered to put pictures into the bucket themselves.
 DIRECT_UPLOAD = VISANT_DIRECT_UPLOAD and VISANT_STORAGE == "s3" and VISANT_S3_PUBLIC_ENDPOINT != OFF
 if VISANT_ACCEL_REDIRECT and not (VISANT_ACCEL_REDIRECT.startswith("/") and VISANT_ACCEL_REDIRECT.endswith("/")):
@@ -523,6 +528,8 @@ SCHEDULE = {
     "devices.tasks.remind_of_expiring_keys": 60 * 60,
     "visant.tasks.prune_finished_tasks": 60 * 60,
     "orgs.services.logins.forget_expired_logins": 60 * 60,
+    "captures.leaving.tasks.delete_due_organizations": 10 * 60,
+    "captures.leaving.tasks.wake_exports": 60,
 }
 
 LOGGING = {

@@ -13,7 +13,6 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ("captures", "0013_definition_without_author"),
-        ("captures", "0013_definition_without_author"),
         ('devices', '0007_walls_of_the_field'),
         ('orgs', '0006_model_names'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),

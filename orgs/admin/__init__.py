@@ -1,5 +1,5 @@
 """The operators' door. Everything is found and looked at here; what changes goes through the services."""
 
-from orgs.admin import audit, groups, invitations, logins, organizations, plans, tokens, users
+from orgs.admin import audit, deletions, groups, invitations, logins, organizations, plans, tokens, users
 
-__all__ = ["audit", "groups", "invitations", "logins", "organizations", "plans", "tokens", "users"]
+__all__ = ["audit", "deletions", "groups", "invitations", "logins", "organizations", "plans", "tokens", "users"]

@@ -1,4 +1,5 @@
 from orgs.models.audit import AuditEntry
+from orgs.models.deletions import Deletion
 from orgs.models.invitations import Invitation, OwnershipTransfer
 from orgs.models.organizations import (
     AccessLimits,
@@ -21,6 +22,7 @@ __all__ = [
     "ApiTokenUsage",
     "AuditEntry",
     "DailyUsage",
+    "Deletion",
     "Invitation",
     "Limit",
     "LimitWarning",

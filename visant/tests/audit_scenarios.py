@@ -15,6 +15,7 @@ from allauth.socialaccount.models import SocialAccount
 from django.utils import timezone
 
 from captures.evaluation.teaching import activate_imported, change_definition, import_definition, learn_again
+from captures.leaving.services import ask_for_export, fetch_export, make_next_export
 from captures.models import Capture
 from captures.retention.deleting import delete_capture, hold_capture, release_capture
 from captures.retention.policies import remove_policy, set_policy
@@ -34,6 +35,7 @@ from orgs.models import ApiToken, Invitation, Membership, Organization, Ownershi
 from orgs.services import (
     accounts,
     addresses,
+    deletions,
     invitations,
     links,
     logins,
@@ -568,6 +570,30 @@ def _(world: World) -> Call:
 @audited("orgs.services.ownership.cancel_ownership", "ownership.cancelled ownershiptransfer")
 def _(world: World) -> Call:
     return partial(ownership.cancel_ownership, transfer=world.transfer, acting_user=world.owner)
+
+
+@audited("orgs.services.deletions.ask_for_deletion", "organization.deletion_asked organization")
+def _(world: World) -> Call:
+    return partial(deletions.ask_for_deletion, org=world.org, typed_name=world.org.name, acting_user=world.owner)
+
+
+@audited("orgs.services.deletions.take_back_deletion", "organization.deletion_taken_back organization")
+def _(world: World) -> Call:
+    deletions.ask_for_deletion(org=world.org, typed_name=world.org.name, acting_user=world.owner)
+    return partial(deletions.take_back_deletion, org=world.org, acting_user=world.owner)
+
+
+@audited("captures.leaving.services.ask_for_export", "organization.export_asked organization")
+def _(world: World) -> Call:
+    return partial(ask_for_export, org=world.org, acting_user=world.owner)
+
+
+@audited("captures.leaving.services.fetch_export", "organization.export_fetched organization")
+def _(world: World) -> Call:
+    export = ask_for_export(org=world.org, acting_user=world.owner)
+    make_next_export()
+    export.refresh_from_db()
+    return partial(fetch_export, export=export, acting_user=world.owner)
 
 
 @audited("orgs.services.tokens.create_token", "token.created apitoken")

@@ -11,7 +11,15 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from captures.models import CalendarDay, Capture, DeletedCapture, HousekeepingRun, IntegrityFinding, Rejection
+from captures.models import (
+    CalendarDay,
+    Capture,
+    DeletedCapture,
+    Export,
+    HousekeepingRun,
+    IntegrityFinding,
+    Rejection,
+)
 from captures.retention.policies import set_policy
 from captures.retention.rules import Rule
 from devices.models import DeviceKeyUsage
@@ -24,6 +32,7 @@ from orgs.models import (
     ActivationCode,
     ApiTokenUsage,
     AuditEntry,
+    Deletion,
     Invitation,
     LimitWarning,
     MonthlyUsage,
@@ -93,6 +102,8 @@ def fill() -> dict[str, Model]:
     [label] = make_units(model="Cam", count=1)
     rows["installation"] = replace_hardware(device=device, claim=Claim(label.code), acting_user=owner)
     queue_command(device=device, trigger_type="manual")
+    Export.unscoped.create(org=org, asked_by=owner)
+    Deletion.objects.create(organization_id=org.pk, due_at=later, taken_back_at=later)
     rows["schedule"] = add_schedule(device=device, label="Round", interval_seconds=600, acting_user=None)
     CalendarDay.unscoped.create(org=org, device=device, day=TODAY, settled_at=later)
     Rejection.unscoped.create(

@@ -18,7 +18,7 @@ from django.test import Client
 from django.utils import timezone
 from django.utils.http import int_to_base36
 
-from captures.models import Capture
+from captures.models import Capture, Export
 from captures.picture_urls import picture_url
 from captures.storage import thumbnail_key
 from devices.models import Device
@@ -93,11 +93,17 @@ class World:
         self.transfer = offer_ownership(
             membership=self.membership("admin"), acting_membership=self.membership("owner")
         )
+        self.export = self.exported()
         self.callers = {name: self.person(name) for name in people}
         self.callers["anonymous"] = Caller(SimpleCookie(), {})
         self.callers["device"] = Caller(SimpleCookie(), {"X-API-Key": self.key})
         self.callers["device of another"] = Caller(SimpleCookie(), {"X-API-Key": strange_key})
         self.limit(people["expired"], valid_until=timezone.now() - timedelta(seconds=1))
+
+    def exported(self) -> Export:
+        key = default_storage.save(f"{self.org.pk}/exports/unmentionable.zip", ContentFile(b"Unmentionable."))
+        days = {"finished_at": timezone.now(), "expires_at": timezone.now() + timedelta(days=1)}
+        return Export.unscoped.create(org=self.org, storage_key=key, byte_size=14, **days)
 
     def membership(self, name: str) -> Membership:
         return self.people[name].memberships.get()
@@ -241,6 +247,7 @@ BEHIND = {
     "/organization/people/{pk}/remove": Behind(of_member),
     "/organization/invitations/{pk}/resend": Behind(of_invitation),
     "/organization/invitations/{pk}/revoke": Behind(of_invitation),
+    "/organization/leaving/exports/{pk}": Behind(lambda world: {"pk": world.export.pk}),
     "/organization/transfer/{pk}/accept": Behind(  # the receiver is the admin
         of_transfer, otherwise=dict.fromkeys(["viewer", "member", "owner", "limited"], "403")
     ),

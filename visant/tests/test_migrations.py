@@ -13,7 +13,7 @@ from visant.schema.pending import pending_migrations
 from visant.schema.reference import scratch_database
 
 # Down from the top: each app's rows hang on those of the next. The admin's log and the tasks know our users, too.
-DOWN = ["admin", "sharing", "captures", "devices", "orgs"]
+DOWN = ["visant", "admin", "sharing", "captures", "devices", "orgs"]
 
 
 @pytest.fixture(scope="module", autouse=True)

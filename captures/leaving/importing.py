@@ -1,0 +1,236 @@
+"""What another Visant exported, into an organization here. Nothing in the file is believed that can be looked at.
+
+Each camera comes with all that belongs to it or not at all, and captures a batch at a time, bytes before rows: so
+a run that is killed is run again, and takes nothing twice.
+"""
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import time
+from itertools import islice
+from typing import Any
+from uuid import UUID
+
+from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage
+from django.db import transaction
+from django.utils.dateparse import parse_datetime
+
+from captures.evaluation.models import Definition, Evaluation, Label
+from captures.leaving.archive import ArchiveReader
+from captures.leaving.arrivals import Arrival, evaluations_of, label_of, refuse_bad_evaluations, row_of
+from captures.leaving.telling import RULE
+from captures.models import Capture
+from captures.moving.cameras import Cameras
+from captures.moving.checking import Ledger
+from captures.moving.outcomes import Fate, Outcome, Refused, Tally
+from captures.moving.pictures import checked_picture, checked_thumbnail, thumbnail_of
+from devices.models import Device
+from devices.services.schedules import add_schedule
+from orgs.errors import DomainError
+from orgs.ids import uuid7
+from orgs.metering import count_imported
+from orgs.models import Organization
+
+CAMERAS, DEFINITIONS, SCHEDULES, CAPTURES = "cameras", "definitions", "schedules", "captures"
+WRITERS = 8
+
+
+@dataclass
+class OrganizationImport:
+    """One export into one organization. With ``dry_run`` it only says what would come of it."""
+
+    org: Organization
+    reader: ArchiveReader
+    tally: Tally
+    dry_run: bool
+    ledger: Ledger = field(default_factory=Ledger)
+    _definitions: dict[tuple[str, int], Definition] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.cameras = Cameras(self.org, dry_run=self.dry_run)
+
+    def bring_in_cameras(self) -> None:
+        for told in self.reader.read("cameras.json"):
+            self.tally.expect(CAMERAS)
+            self.tally.expect(DEFINITIONS, len(told["definitions"]))
+            self.tally.expect(SCHEDULES, len(told["schedules"]))
+            known = len(self.cameras.made)
+            try:
+                with transaction.atomic():
+                    device = self.cameras.of(told["id"], name=told["name"])
+                    is_new = len(self.cameras.made) > known
+                    fates = self._bring_in_camera(device, told, is_new=is_new)
+            except Refused as refusal:
+                fates = [(kind, Fate.of(refusal)) for kind in _all_of(told)]
+            for kind, fate in fates:
+                self.tally.add(kind, told["name"], fate)
+
+    def bring_in_captures(self, *, batch: int) -> Iterator[int]:
+        """Yield how many were looked at, after each batch."""
+        lines = self.reader.lines("captures.jsonl")
+        self.tally.expect(CAPTURES, self.reader.manifest["counts"]["captures"])
+        while told := list(islice(lines, batch)):
+            arrivals = [self._arrival(one) for one in told]
+            for one, fate in zip(told, self._write(arrivals), strict=True):
+                self.tally.add(CAPTURES, str(one.get("record_id")), fate)
+                if fate.capture:
+                    self.ledger.add(UUID(fate.capture), one["sha256"], b"")
+            yield len(told)
+
+    # --- cameras
+
+    def _bring_in_camera(self, device: Device, told: dict[str, Any], *, is_new: bool) -> list[tuple[str, Fate]]:
+        fates = [(CAMERAS, Fate(Outcome.IMPORTED if is_new else Outcome.ALREADY_THERE))]
+        fates += [(DEFINITIONS, self._definition(device, told["id"], one)) for one in told["definitions"]]
+        fates += [(SCHEDULES, self._schedule(device, one, is_new=is_new)) for one in told["schedules"]]
+        if is_new and not self.dry_run:
+            for name in ("created_at", "suspended_at", "retired_at"):
+                setattr(device, name, _moment(told[name]))
+            device.time_zone, device.configuration = told["time_zone"], told["configuration"]
+            device.full_clean(exclude=["org", "name"])
+            device.save(update_fields=["created_at", "suspended_at", "retired_at", "time_zone", "configuration"])
+        return fates
+
+    def _definition(self, device: Device, camera: str, told: dict[str, Any]) -> Fate:
+        if self.dry_run and device._state.adding:
+            return Fate(Outcome.IMPORTED)
+        row = device.definitions.filter(version=told["version"]).first()
+        if row is not None:
+            if (row.text, row.regions, row.ignore_regions) != tuple(
+                told[name] for name in ("text", "regions", "ignore_regions")
+            ):
+                return Fate(Outcome.REFUSED, "version_taken", "Another definition has this version.")
+            self._definitions[camera, row.version] = row
+            return Fate(Outcome.ALREADY_THERE)
+        row = Definition(
+            org=self.org,
+            device=device,
+            **{name: told[name] for name in ("version", "text", "regions", "ignore_regions")},
+            references_from=_moment(told["references_from"]),
+            created_at=_moment(told["created_at"]),
+            active=told["active"] and not device.definitions.filter(active=True).exists(),
+        )
+        if not self.dry_run:
+            row.save(force_insert=True)
+        self._definitions[camera, row.version] = row
+        return Fate(Outcome.IMPORTED)
+
+    def _schedule(self, device: Device, told: dict[str, Any], *, is_new: bool) -> Fate:
+        """Only the rule in force goes on; what held before is in the export to read."""
+        if not is_new:
+            return Fate(Outcome.ALREADY_THERE)  # with its camera, or people have made others since
+        if told["removed_at"] or not told["rules"]:
+            return Fate(
+                Outcome.REFUSED, "removed", "The schedule was removed; its rules are in the export to read."
+            )
+        rule = {name: told["rules"][-1][name] for name in RULE if name != "time_zone"}
+        for name in ("quiet_from", "quiet_until"):
+            rule[name] = time.fromisoformat(rule[name]) if rule[name] else None
+        rule["cron"] = rule["cron"] or None
+        if self.dry_run:
+            return Fate(Outcome.IMPORTED)
+        try:
+            with transaction.atomic():
+                add_schedule(device=device, label=told["label"], enabled=told["enabled"], acting_user=None, **rule)
+        except DomainError as refusal:
+            return Fate(Outcome.REFUSED, refusal.code, str(refusal))
+        return Fate(Outcome.IMPORTED)
+
+    # --- captures
+
+    def _arrival(self, told: dict[str, Any]) -> Arrival:
+        """Read and look at one; what is wrong with it stands in it."""
+        arrival = Arrival(told)
+        try:
+            device = self.cameras.of(told["camera"])
+            definition = self._definitions.get((told["camera"], told["definition"]))
+            refuse_bad_evaluations(told)
+            self._read_files(arrival)
+            arrival.row = row_of(arrival, org=self.org, device=device, pk=uuid7(), definition=definition)
+        except Refused as refusal:
+            arrival.fate = Fate.of(refusal)
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
+            arrival.fate = Fate(Outcome.REFUSED, "not_understood", f"The capture is not understood: {error!r}.")
+        return arrival
+
+    def _read_files(self, arrival: Arrival) -> None:
+        told = arrival.told
+        if told["file"]:
+            arrival.picture = checked_picture(self._bytes(told["file"]))
+            if arrival.picture.sha256 != told["sha256"]:
+                raise Refused("damaged", "The picture in the export is not the one that its row speaks of.")
+            arrival.thumbnail = thumbnail_of(arrival.picture)
+        elif told["thumbnail"]:
+            arrival.thumbnail = checked_thumbnail(self._bytes(told["thumbnail"]))
+
+    def _bytes(self, name: str) -> bytes:
+        try:
+            with self.reader.open(name) as file:
+                return file.read()
+        except (OSError, KeyError, ValueError) as error:
+            raise Refused("file_missing", f"{name} is not in the export.") from error
+
+    def _write(self, arrivals: Sequence[Arrival]) -> list[Fate]:
+        self._find_known(arrivals)
+        new = [arrival for arrival in arrivals if arrival.fate is None]
+        if self.dry_run:
+            return [arrival.fate or Fate(Outcome.IMPORTED) for arrival in arrivals]
+        with ThreadPoolExecutor(WRITERS) as threads:
+            list(threads.map(_save_bytes, new))
+        with transaction.atomic():
+            self._insert(new)
+        return [arrival.fate or Fate(Outcome.IMPORTED, capture=str(arrival.pk)) for arrival in arrivals]
+
+    def _find_known(self, arrivals: Sequence[Arrival]) -> None:
+        rows = [arrival.row for arrival in arrivals if arrival.row]
+        if self.dry_run and any(row.device._state.adding for row in rows):
+            return
+        like = self._org_captures().filter(record_id__in=[row.record_id for row in rows])
+        alike = self._org_captures().filter(captured_at__in=[row.captured_at for row in rows])
+        records = {(row.device_id, row.record_id): row for row in like}
+        moments = {(row.device_id, row.captured_at, row.sha256): row for row in alike}
+        for arrival in arrivals:
+            if arrival.row is None:
+                continue
+            row = arrival.row
+            known = records.get((row.device_id, row.record_id))
+            if known and known.sha256 == row.sha256:
+                arrival.fate = Fate(Outcome.ALREADY_THERE, capture=str(known.pk))
+            elif known or (row.device_id, row.captured_at, row.sha256) in moments:
+                arrival.fate = Fate(
+                    Outcome.REFUSED, "in_the_way", "Another capture has its record id or its place."
+                )
+            else:
+                records[row.device_id, row.record_id] = row
+                moments[row.device_id, row.captured_at, row.sha256] = row
+
+    def _org_captures(self) -> Any:
+        return self.org.captures.only("device_id", "record_id", "captured_at", "sha256")
+
+    def _insert(self, new: Sequence[Arrival]) -> None:
+        Capture.unscoped.bulk_create([arrival.made for arrival in new])
+        Label.unscoped.bulk_create(filter(None, map(label_of, new)))
+        evaluations = (row for arrival in new for row in evaluations_of(arrival, self._definitions))
+        Evaluation.unscoped.bulk_create(evaluations)
+        size = sum(arrival.made.byte_size for arrival in new)
+        count_imported(org_id=self.org.pk, pictures=len(new), size=size)
+
+
+def _all_of(told: dict[str, Any]) -> Iterator[str]:
+    yield CAMERAS
+    yield from [DEFINITIONS] * len(told["definitions"])
+    yield from [SCHEDULES] * len(told["schedules"])
+
+
+def _save_bytes(arrival: Arrival) -> None:
+    row = arrival.made
+    if arrival.picture:
+        default_storage.save(row.storage_key, ContentFile(arrival.picture.data))
+    if arrival.thumbnail:
+        default_storage.save(row.thumbnail_key, ContentFile(arrival.thumbnail))
+
+
+def _moment(text: str | None) -> Any:
+    return parse_datetime(text) if text else None

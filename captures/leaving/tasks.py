@@ -1,0 +1,28 @@
+"""What workers and the scheduler do for who leaves."""
+
+from django.utils import timezone
+from django_tasks import task
+
+from captures.leaving.deleting import delete_organization
+from captures.leaving.services import is_export_waiting, make_next_export, remove_expired_exports
+from orgs.models import Deletion
+
+
+@task()
+def make_exports() -> None:
+    """Make all exports that wait. A wake-up: what there is to do stands in their rows."""
+    while make_next_export():
+        pass
+
+
+def wake_exports() -> None:
+    """Have a worker make what waits, and delete what is over."""
+    if is_export_waiting():
+        make_exports.enqueue()
+    remove_expired_exports()
+
+
+def delete_due_organizations() -> None:
+    """Delete those whose waiting time is over, one after the other."""
+    for deletion in Deletion.objects.due_at(timezone.now()):
+        delete_organization(deletion)

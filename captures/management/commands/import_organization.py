@@ -1,0 +1,65 @@
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import CommandError, CommandParser
+from django.utils import timezone
+
+from captures.leaving.archive import ArchiveReader, ArchiveRefused
+from captures.leaving.importing import OrganizationImport
+from captures.moving.command import ImportCommand
+from captures.moving.outcomes import Tally
+from orgs import scope
+from orgs.errors import DomainError
+from orgs.limits import starting_limits
+from orgs.models import Organization
+from orgs.services.organizations import create_organization
+
+
+class Command(ImportCommand):
+    help = "Bring in an organization that another Visant exported (a folder or a zip file)."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("path", type=Path, metavar="PATH[.zip]")
+        parser.add_argument("--org", metavar="SLUG", help="into this organization; else the one of the same slug")
+        parser.add_argument("--owner", metavar="EMAIL", help="founds the organization if there is none")
+        super().add_arguments(parser)
+
+    def bring_in(self, tally: Tally, options: dict[str, Any]) -> None:
+        try:
+            reader = ArchiveReader(options["path"])
+        except ArchiveRefused as refusal:
+            raise CommandError(str(refusal)) from refusal
+        told = reader.manifest["organization"]
+        org = _organization(told, options["org"] or told["slug"], options["owner"], dry_run=options["dry_run"])
+        with scope.within(org.pk):
+            self._bring_in(OrganizationImport(org, reader, tally, options["dry_run"]), options)
+
+    def _bring_in(self, work: OrganizationImport, options: dict[str, Any]) -> None:
+        work.bring_in_cameras()
+        total = work.reader.manifest["counts"]["captures"]
+        with self.progress(total, " captures") as bar:
+            for count in work.bring_in_captures(batch=options["batch"]):
+                bar.update(count)
+        self.stdout.write(f"{work.org.name}: {len(work.cameras.made)} new cameras.")
+        if not work.dry_run:
+            self.tell_keys(work.cameras.all(), options["keys"])
+        wrong = self.compared([(work.org, work.ledger)], options["sample"])
+        self.conclude(work.tally, wrong, dry_run=work.dry_run)
+
+
+def _organization(told: dict[str, Any], slug: str, owner: str | None, *, dry_run: bool) -> Organization:
+    """The one of that slug; founded, or with ``dry_run`` made up, if there is none and an owner is named."""
+    org = Organization.objects.filter(slug=slug).first()
+    if org is not None:
+        return org
+    if not owner:
+        raise CommandError(f"There is no organization {slug}. Name its --owner, and it is founded.")
+    if dry_run:
+        return Organization(name=told["name"], slug=slug, **starting_limits(timezone.now()))
+    try:
+        org = create_organization(name=told["name"], owner_email=owner, time_zone=told["time_zone"])
+    except DomainError as error:
+        raise CommandError(str(error)) from error
+    Organization.objects.filter(pk=org.pk).update(retention_days=told["retention_days"], slug=slug)
+    org.refresh_from_db()
+    return org

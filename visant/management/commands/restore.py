@@ -1,0 +1,53 @@
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from visant.backup.errors import BackupError
+from visant.backup.folder import SECRETS, StoredBackup, find_backup
+from visant.backup.restoring import RestoreReport, restore_backup
+
+EXIT_DAMAGE = 3
+
+
+class Command(BaseCommand):
+    help = (
+        "Restore a backup, or the newest one in a folder, into an empty database and the storage of the settings. "
+        "Exit status 0: done; 1: not done; 3: done, but some pictures are missing or damaged."
+    )
+    requires_system_checks = []
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("path", type=Path, metavar="PATH")
+
+    def handle(self, *, path: Path, **options: Any) -> None:
+        try:
+            backup = find_backup(path)
+            report = restore_backup(backup, quiet=options["verbosity"] == 0)
+        except BackupError as error:
+            raise CommandError(str(error)) from error
+        except OSError as error:
+            raise CommandError(f"{error}. No row was restored; run it again to go on.") from error
+        self.stdout.write(
+            f"{backup.folder}: {report.rows} rows and {report.files} files are back "
+            f"({report.outcomes['there']} files were there already)."
+        )
+        self._tell_of_secrets(backup, report)
+        for problem in report.problems:
+            self.stderr.write(problem)
+        if report.damaged:
+            raise CommandError(f"{report.damaged} files are missing or damaged.", returncode=EXIT_DAMAGE)
+
+    def _tell_of_secrets(self, backup: StoredBackup, report: RestoreReport) -> None:
+        if not report.lacking_secrets:
+            return
+        where = (
+            f"they are in {backup.folder / SECRETS}" if backup.manifest["with_secrets"] else "not in this backup"
+        )
+        self.stderr.write(
+            self.style.ERROR(
+                f"THE SECRETS HERE ARE NOT THE BACKUP'S ({where}): {', '.join(report.lacking_secrets)}. "
+                "Until SECRET_KEY and VISANT_KEY_PEPPERS are what they were, no camera's key and no token opens, "
+                "no second factor is accepted, and everybody logs in again. Set them before the service starts."
+            )
+        )
