@@ -7,10 +7,8 @@ from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from visant_camera.rule_checks import RuleError
-
-from captures.calendar.days import clock_of
 from captures.retention.models import RetentionPolicy
+from devices.clocks import clock_of, lost_zone
 from devices.models import Device
 from orgs.models import Organization
 
@@ -122,11 +120,11 @@ def _capped(rule: Rule, most_days: int | None) -> Rule:
 
 
 def _camera(device: Device) -> Camera | None:
-    try:
-        return Camera(device.pk, clock_of(device))
-    except RuleError as error:
-        logger.warning("Nothing of the camera %s is deleted, its days cannot be told: %s", device.pk, error)
+    if lost := lost_zone(device):
+        # Another zone serves to show and to plan; what is deleted by a wrong one does not come back.
+        logger.warning("Nothing of the camera %s is deleted, its days cannot be told: %s", device.pk, lost)
         return None
+    return Camera(device.pk, clock_of(device))
 
 
 def _midnight(day: date, zone: ZoneInfo) -> datetime:

@@ -114,7 +114,7 @@ def keep_key(*, device: Device, text: str, acting_user: User | None) -> DeviceKe
     """
     if not is_adoptable(text):
         raise KeyNotAdoptable("The key is too short to be safe, or holds what no header can carry.")
-    if known := _find_key(text, "", timezone.now()):
+    if known := _find_key(text, None, timezone.now()):
         if known.device_id == device.pk:
             return None
         raise KeyOfAnotherCamera("Another camera has this key already.")
@@ -248,7 +248,7 @@ def why_over_quota(key: DeviceKey) -> str:
     return f"Not judged: the camera's key has used up its {key.daily_quota} requests of the day."
 
 
-def _find_key(text: str, prefix: str, now: datetime) -> DeviceKey | None:
+def _find_key(text: str, prefix: str | None, now: datetime) -> DeviceKey | None:
     """Find it by its prefix; a key of an earlier system by a part of its digest. What is no key costs no query."""
     prefixes = [prefix] if prefix else adopted_prefixes(text)
     with scope.across_organizations("finds whose key it is"):
