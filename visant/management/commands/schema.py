@@ -119,7 +119,10 @@ class Command(BaseCommand):
         self.stdout.write(f"{title}, {len(migrations)} migrations:\n{names}")
 
     def _agreed(self, yes: bool, question: str) -> bool:
-        if yes or input(f"{question} [yes/no] ").strip().lower() == "yes":
-            return True
+        try:
+            if yes or input(f"{question} [yes/no] ").strip().lower() == "yes":
+                return True
+        except EOFError:
+            self.stdout.write("Nobody is there to answer; --yes does.")
         self.stdout.write("Nothing was changed.")
         return False
