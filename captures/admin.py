@@ -13,6 +13,7 @@ from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 
 from captures.calendar.models import CalendarDay, Rejection
+from captures.direct import admin as direct
 from captures.evaluation.models import Definition, Evaluation, Label
 from captures.evaluation.services import retry_failed
 from captures.integrity import admin as housekeeping
@@ -25,7 +26,8 @@ from orgs.models import User
 from orgs.readonly import ArchiveAdmin, ReadOnlyAdmin
 from orgs.services.oversight import LONGEST_REASON, has_looked, note_look_with_reason
 
-__all__ = ["housekeeping", "retention"]  # registered with this module, which is the one that Django looks for
+# Registered with this module, which is the one that Django looks for.
+__all__ = ["direct", "housekeeping", "retention"]
 
 
 class ReasonForm(ServiceForm):

@@ -104,6 +104,7 @@ def test_a_person_sees_the_cameras_and_when_they_were_heard_of(client, org, head
             "last_seen_at": last_seen and last_seen.isoformat().replace("+00:00", "Z"),
             "state": "active",
             "time_zone": "",
+            "time_zone_note": "",
             "hardware": None,
         }
         for device, last_seen in ((silent, None), (heard, now))

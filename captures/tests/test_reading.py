@@ -71,6 +71,7 @@ def test_a_picture_is_described_by_its_id_and_by_its_record_id(ask, camera):
         "width": 64,
         "height": 48,
         "sha256": capture.sha256,
+        "hold": False,
     }
     for name in (capture.pk, str(capture.pk).upper(), "r%201"):
         answer = ask(f"/{name}")

@@ -33,6 +33,17 @@ class BreakInline(admin.TabularInline):
         return False
 
 
+@admin.register(ServiceBreak)
+class ServiceBreakAdmin(ArchiveAdmin):
+    list_display = ("began_at", "ended_at", "device", "org")
+    list_filter = ("began_at",)
+    list_select_related = ("device", "org")
+    ids = ("pk", "device", "org")
+    texts = ("org__slug",)
+    search_help_text = "Slug of the organization, or id of camera or organization"
+    fields = ("id", *list_display)
+
+
 @admin.register(Device)
 class DeviceAdmin(ReadOnlyAdmin):
     list_display = ("name", "org", "condition", "status__last_seen_at", "status__version", "created_at")

@@ -64,6 +64,7 @@ def test_a_unit_is_claimed_by_its_code_and_fetches_its_key(org, label):
         "name": "Gate",
         "state": "active",
         "time_zone": "",
+        "time_zone_note": "",
         "hardware": {
             "serial": label.unit.serial,
             "model": "Cam 2",

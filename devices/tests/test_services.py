@@ -31,6 +31,7 @@ def test_a_camera_is_added_with_its_status_and_its_first_key():
         "health": {},
         "heartbeat_at": None,
         "reported_configuration": {},
+        "fetched_version": None,
         "reported_version": None,
         "reported_at": None,
         "differs_since": {},

@@ -18,11 +18,12 @@ from captures.models import (
     Export,
     HousekeepingRun,
     IntegrityFinding,
+    PendingUpload,
     Rejection,
 )
 from captures.retention.policies import set_policy
 from captures.retention.rules import Rule
-from devices.models import DeviceKeyUsage
+from devices.models import DeviceKeyUsage, ServiceBreak
 from devices.services.claims import replace_hardware
 from devices.services.commands import queue_command
 from devices.services.labels import Claim
@@ -102,6 +103,15 @@ def fill() -> dict[str, Model]:
     [label] = make_units(model="Cam", count=1)
     rows["installation"] = replace_hardware(device=device, claim=Claim(label.code), acting_user=owner)
     queue_command(device=device, trigger_type="manual")
+    ServiceBreak.unscoped.create(org=org, device=device, began_at=later, ended_at=later)
+    announced = {
+        "record_id": number,
+        "captured_at": later,
+        "byte_size": 1,
+        "sha256": "",
+        "content_type": "image/jpeg",
+    }
+    PendingUpload.unscoped.create(org=org, device=device, **announced)
     Export.unscoped.create(org=org, asked_by=owner)
     Deletion.objects.create(organization_id=org.pk, due_at=later, taken_back_at=later)
     rows["schedule"] = add_schedule(device=device, label="Round", interval_seconds=600, acting_user=None)

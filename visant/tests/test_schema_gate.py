@@ -61,7 +61,7 @@ def test_who_looks_after_the_process_is_answered_all_the_time(client, lacking):
     assert client.get("/healthz").status_code == 200
     answer = client.get("/readyz")
     assert answer.status_code == 503
-    assert answer.json()["database"] == f"1 migrations are not applied; the next is {lacking()}"
+    assert answer.json()["schema"] == f"1 migrations are not applied; the next is {lacking()}"
     assert client.get("/readyz").status_code == 200
 
 
