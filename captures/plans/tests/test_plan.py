@@ -227,10 +227,8 @@ def test_while_a_limit_is_reached_there_is_nothing_to_press(org, owner):
     capture = make_capture(make_device(org)[0], **KEPT)
     used(org, evaluations=1000)
     text = text_of(owner.get(PAGE))
-    assert (
-        "1 picture came in while a limit was reached, or came with an import, and was not judged. Once there is room"
-        in text
-    )
+    unjudged = "1 picture came in while a limit was reached, or came with an import, and was not judged."
+    assert f"{unjudged} Once there is room" in text
     assert "Judge the" not in text
     assert "The limit is still reached" in text_of(owner.post(JUDGE, follow=True))
     capture.refresh_from_db()
