@@ -1,6 +1,7 @@
 """Databases of real servers: each its own, copied from one that was migrated once for the whole run."""
 
 import fcntl
+import hashlib
 import os
 import shutil
 import subprocess
@@ -35,13 +36,13 @@ class Database(NamedTuple):
     @classmethod
     def for_run(cls, folder: Path) -> "Database":
         """A SQLite file in ``folder``, or a new one on the PostgreSQL that the tests run on; not made yet."""
-        return cls._named(folder, f"server_{os.getpid()}_{time.monotonic_ns()}")
-
-    @classmethod
-    def _named(cls, folder: Path, name: str) -> "Database":
         if os.environ.get("VISANT_TEST_DATABASE") != "postgresql":
             return cls.in_file(folder)
-        admin_url = os.environ["VISANT_TEST_DATABASE_URL"]
+        name = f"server_{os.getpid()}_{time.monotonic_ns()}"
+        return cls.on_server(os.environ["VISANT_TEST_DATABASE_URL"], name)
+
+    @classmethod
+    def on_server(cls, admin_url: str, name: str) -> "Database":
         return cls(in_database(with_plain_role(admin_url), name), admin_url)
 
     @classmethod
@@ -54,7 +55,7 @@ class Database(NamedTuple):
 
     def create(self) -> None:
         """Make it, with the schema of today."""
-        template = _migrated()
+        template = _migrated(self.admin_url)
         if self.admin_url:
             self._administer(f"CREATE DATABASE {self.name} OWNER {ROLE} TEMPLATE {template.name}")
         else:
@@ -83,11 +84,11 @@ class Database(NamedTuple):
             connection.execute(statement)
 
 
-def _migrated() -> Database:
-    """The database that the others are copies of. The first process of the run that asks makes it."""
-    folder = _shared_folder()
+def _migrated(admin_url: str) -> Database:
+    """The database there that the others are copies of. The first process of the run that asks makes it."""
+    folder = _folder_of(admin_url)
     folder.mkdir(parents=True, exist_ok=True)
-    database = Database._named(folder, _template_name())
+    database = _template(admin_url)
     done = folder / "migrated"
     with (folder / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -101,13 +102,17 @@ def _migrated() -> Database:
 
 def drop_migrated() -> None:
     """At the end of the run: a PostgreSQL that is not the tests' own keeps nothing of them."""
-    if (_shared_folder() / "migrated").exists():
-        Database._named(_shared_folder(), _template_name()).drop()
+    admin_url = os.environ.get("VISANT_TEST_DATABASE_URL", "")
+    if (_folder_of(admin_url) / "migrated").exists():
+        _template(admin_url).drop()
 
 
-def _shared_folder() -> Path:
-    return Path(os.environ["VISANT_TEST_SHARED"]) / "migrated-once"
+def _template(admin_url: str) -> Database:
+    folder = _folder_of(admin_url)
+    return Database.on_server(admin_url, f"template_{folder.name}") if admin_url else Database.in_file(folder)
 
 
-def _template_name() -> str:
-    return "template_" + Path(os.environ["VISANT_TEST_SHARED"]).name.replace("-", "_").lower()
+def _folder_of(admin_url: str) -> Path:
+    """Of this run and this server, for one test starts a server of its own, and others use SQLite in any run."""
+    run = os.environ["VISANT_TEST_SHARED"]
+    return Path(run) / "migrated-once" / hashlib.sha256(f"{run} {admin_url}".encode()).hexdigest()[:16]

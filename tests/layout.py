@@ -45,8 +45,8 @@ class Layout:
         self._postgres: Any = None
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
         self.commands = {
-            "web-1": [*MANAGE, "web", "--without-streams"],
-            "web-2": [*MANAGE, "web", "--without-streams"],
+            "web-1": [*MANAGE, "web"],
+            "web-2": [*MANAGE, "web"],
             "events": [*MANAGE, "web"],
             "worker-1": [*MANAGE, "worker"],
             "worker-2": [*MANAGE, "worker"],

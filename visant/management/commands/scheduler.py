@@ -8,7 +8,7 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
-from django.db import DatabaseError, close_old_connections
+from django.db import DatabaseError, close_old_connections, connection
 from django.utils.module_loading import import_string
 
 from visant.errors import DATABASE_DOWN
@@ -82,3 +82,5 @@ def run_if_due(job: Job, now: float) -> None:
         job.run()
     except (DatabaseError, OSError, *DATABASE_DOWN):
         logger.exception("%s failed; it is tried again in %s s", job.name, job.interval)
+    finally:
+        connection.close()  # there are more jobs than a pool has connections, and most of them wait for hours
