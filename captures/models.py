@@ -164,7 +164,7 @@ class Capture(Row, TenantModel):
             models.UniqueConstraint(
                 fields=["storage_key"],
                 condition=~models.Q(storage_key=""),
-                name="captures_capture_storage_key_once",
+                name="captures_capture_picture_key_once",
             ),
             models.UniqueConstraint(fields=["id", "org"], name="captures_capture_id_and_organization"),
             models.CheckConstraint(

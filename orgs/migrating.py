@@ -35,6 +35,28 @@ class AddIndexConcurrently(operations.AddIndexConcurrently):
         super().database_backwards(app_label, schema_editor, from_state, to_state)
 
 
+class AddUniqueIndexConcurrently(migrations.AddConstraint):
+    """A unique constraint with a condition, which is an index to the database, built as one of those above."""
+
+    def database_forwards(self, app_label: str, schema_editor: Any, from_state: Any, to_state: Any) -> None:
+        if schema_editor.connection.vendor != "postgresql":
+            super().database_forwards(app_label, schema_editor, from_state, to_state)
+            return
+        self._drop(schema_editor)
+        sql = str(self.constraint.create_sql(to_state.apps.get_model(app_label, self.model_name), schema_editor))
+        schema_editor.execute(sql.replace("CREATE UNIQUE INDEX", "CREATE UNIQUE INDEX CONCURRENTLY", 1))
+
+    def database_backwards(self, app_label: str, schema_editor: Any, from_state: Any, to_state: Any) -> None:
+        if schema_editor.connection.vendor != "postgresql":
+            super().database_backwards(app_label, schema_editor, from_state, to_state)
+            return
+        self._drop(schema_editor)
+
+    def _drop(self, schema_editor: Any) -> None:
+        name = schema_editor.quote_name(self.constraint.name)
+        schema_editor.execute(f"DROP INDEX CONCURRENTLY IF EXISTS {name}")
+
+
 class AddConstraintNotValid(operations.AddConstraintNotValid):
     """A check that holds for new rows from now on; :class:`ValidateConstraint` follows, in the next migration."""
 

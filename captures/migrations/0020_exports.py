@@ -11,7 +11,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ("captures", "0015_walls_of_retention"),
+        ("captures", "0019_walls_of_retention"),
         ('orgs', '0009_audit_goes_with_its_organization'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]

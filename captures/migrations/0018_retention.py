@@ -12,7 +12,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ("captures", "0013_definition_without_author"),
+        ("captures", "0017_definition_without_author"),
         ('devices', '0007_walls_of_the_field'),
         ('orgs', '0006_model_names'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),

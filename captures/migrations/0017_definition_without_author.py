@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ("captures", "0012_capture_without_picture"),
+        ("captures", "0016_storage_key_more_than_once"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

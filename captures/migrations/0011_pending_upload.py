@@ -10,7 +10,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ("captures", "0009_rejected_runs_add_up"),
+        ("captures", "0010_validate_rejected_runs"),
         ('devices', '0007_walls_of_the_field'),
         ('orgs', '0006_model_names'),
     ]

@@ -2,30 +2,24 @@
 
 from django.db import migrations, models
 
+from orgs.migrating import AddConstraintNotValid
+
 
 class Migration(migrations.Migration):
 
     dependencies = [
-        ("captures", "0011_walls_of_pending_uploads"),
+        ("captures", "0012_walls_of_pending_uploads"),
         ('devices', '0007_walls_of_the_field'),
         ('orgs', '0006_model_names'),
     ]
 
     operations = [
-        migrations.RemoveConstraint(
-            model_name='capture',
-            name='captures_capture_storage_key_once',
-        ),
         migrations.AlterField(
             model_name='capture',
             name='storage_key',
             field=models.CharField(blank=True, help_text='Empty: the picture was not kept.', max_length=300),
         ),
-        migrations.AddConstraint(
-            model_name='capture',
-            constraint=models.UniqueConstraint(condition=models.Q(('storage_key', ''), _negated=True), fields=('storage_key',), name='captures_capture_storage_key_once'),
-        ),
-        migrations.AddConstraint(
+        AddConstraintNotValid(
             model_name='capture',
             constraint=models.CheckConstraint(condition=models.Q(models.Q(('storage_key', ''), _negated=True), models.Q(('byte_size', 0), ('sha256', ''), models.Q(('evaluation_status__in', ('pending', 'processing')), _negated=True)), _connector='OR'), name='captures_capture_without_picture_is_settled'),
         ),

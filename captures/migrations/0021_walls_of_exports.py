@@ -4,6 +4,6 @@ from orgs.policies import ProtectTables
 
 
 class Migration(migrations.Migration):
-    dependencies = [("captures", "0016_exports")]
+    dependencies = [("captures", "0020_exports")]
 
     operations = [ProtectTables(["captures_export"])]

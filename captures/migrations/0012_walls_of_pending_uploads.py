@@ -4,7 +4,7 @@ from orgs.policies import ProtectTables, SameOrganization
 
 
 class Migration(migrations.Migration):
-    dependencies = [("captures", "0010_pending_upload")]
+    dependencies = [("captures", "0011_pending_upload")]
 
     operations = [
         SameOrganization("captures_pendingupload", "device_id", "devices_device"),

@@ -4,7 +4,7 @@ from orgs.policies import ProtectTables, SameOrganization
 
 
 class Migration(migrations.Migration):
-    dependencies = [("captures", "0014_retention")]
+    dependencies = [("captures", "0018_retention")]
 
     operations = [
         SameOrganization("captures_retentionpolicy", "device_id", "devices_device"),
