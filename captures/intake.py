@@ -33,9 +33,14 @@ def take_in_picture(*, key: DeviceKey, data: bytes, **said: Any) -> tuple[Captur
         raise
     if created:
         count_picture(key, size=capture.byte_size)
-    if trigger_id := said.get("trigger_id"):
-        close_command(device_id=device.pk, trigger_id=trigger_id)
+    note_arrival(device=device, trigger_id=said.get("trigger_id", ""))
     return capture, created
+
+
+def note_arrival(*, device: Device, trigger_id: str) -> None:
+    """Close the command that a picture names which is there, be it new or a copy of one that came before."""
+    if trigger_id:
+        close_command(device_id=device.pk, trigger_id=trigger_id)
 
 
 def note_refusal(*, device: Device, refusal: DomainError, said: Mapping[str, Any]) -> None:

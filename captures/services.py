@@ -232,6 +232,12 @@ def find_first(*, device_id: uuid.UUID, record_id: str, captured_at: datetime, s
     return next((row for row in rows if row.record_id == record_id), rows[0] if rows else None)
 
 
+def is_name_of_picture(*, device_id: uuid.UUID, record_id: str) -> bool:
+    """Whether the camera has a picture of this name, or had one that is remembered: no other can have it."""
+    named = {"device": device_id, "record_id": record_id}
+    return Capture.unscoped.filter(**named).exists() or DeletedCapture.unscoped.filter(**named).exists()
+
+
 def _as_it_was(gone: DeletedCapture) -> Capture:
     """What a receipt can still say of a deleted picture."""
     return Capture(

@@ -8,6 +8,7 @@ from visant_camera.schedule import Rule
 
 DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 UNITS = ((86_400, "day"), (3600, "hour"), (60, "minute"), (1, "second"))
+ONE = {"hour": "an hour", "minute": "a minute", "second": "a second"}
 WORKDAYS, WEEKEND = (0, 1, 2, 3, 4), (5, 6)
 
 
@@ -35,7 +36,8 @@ def _interval(seconds: int) -> str:
 
 
 def _jitter(seconds: int) -> str:
-    return _interval(seconds).removeprefix("Every ") if seconds != 1 else "a second"
+    words = _interval(seconds).removeprefix("Every ")
+    return ONE.get(words, words)
 
 
 def _days(days: tuple[int, ...]) -> str:

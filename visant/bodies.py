@@ -16,6 +16,7 @@ SMALL_BYTES = 64 * 1024
 AWAITED_BYTES = 8 * 1024 * 1024
 AWAITED_TOGETHER = 64 * 1024 * 1024
 # A client may keep us waiting for so long in all, and longer by what it sends at this rate: a bad mobile line's.
+# However much it sends, it may never be silent for longer at once.
 # Where a thread waits, or bodies for one, it is not as long.
 PATIENCE_SECONDS, THREADS_PATIENCE_SECONDS = 60.0, 20.0
 LEAST_BYTES_A_SECOND = 4 * 1024
@@ -111,7 +112,8 @@ class Body:
         if message["type"] == "http.disconnect":
             raise BodyCutOff("The client was gone before the end of the body.")
         part: bytes = message.get("body", b"")
-        self._patience += len(part) / LEAST_BYTES_A_SECOND - (time.monotonic() - began)
+        left = self._patience + len(part) / LEAST_BYTES_A_SECOND - (time.monotonic() - began)
+        self._patience = min(PATIENCE_SECONDS, left)
         self._more = message.get("more_body", False)
         return part
 

@@ -118,8 +118,12 @@ def supervise(wanted: Sequence[Program]) -> None:
 
 
 def _make_output_reopenable() -> None:
-    """supervisord opens its output anew for each program, which a socket (systemd's journal) does not allow."""
-    if stat.S_ISSOCK(os.fstat(1).st_mode):
+    """Put a pipe where supervisord, which opens its output anew for each program, would fail or do harm.
+
+    A socket (systemd's journal) cannot be opened; a file would be cut off, and written over by each program.
+    """
+    mode = os.fstat(1).st_mode
+    if stat.S_ISSOCK(mode) or stat.S_ISREG(mode):
         end, beginning = os.pipe()
         subprocess.Popen(["/bin/cat"], stdin=end, start_new_session=True)
         os.dup2(beginning, 1)

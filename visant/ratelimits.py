@@ -7,10 +7,12 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from allauth.account.internal.stagekit import LOGIN_SESSION_KEY
-from django.http import HttpRequest, HttpResponse
+from django.core.exceptions import RequestDataTooBig
+from django.http import HttpRequest, HttpResponse, UnreadablePostError
 
 from orgs.errors import TooManyRequests
 from orgs.ratelimits import count, count_by_address
+from visant.bodies import SMALL_BYTES
 from visant.errors import error_page, problem_response
 
 Account = Callable[[HttpRequest, Mapping[str, Any]], object]
@@ -59,6 +61,25 @@ ACCEPTED: dict[str, tuple[str, Account]] = {"join": ("invitation", _person)}
 GUESSED = {"join": (404, "invitation_address"), "auth-refresh": (401, "secret_address")}
 
 
+class SmallBodyMiddleware:
+    """Refuses what is far too large for a door that anybody may try. To stand before all that read bodies.
+
+    Up to this size a body is there before its request has a thread (visant/bodies.py): nobody keeps one there.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return self.get_response(request)
+
+    def process_view(self, request: HttpRequest, *_: object) -> HttpResponse | None:
+        name = _name_of(request)
+        if (name in TRIED or name in ACCEPTED) and _length_of(request) > SMALL_BYTES:
+            return _refuse(request, RequestDataTooBig())
+        return None
+
+
 class RateLimitMiddleware:
     """Answers 429 with ``Retry-After`` to who tries a door too often; to a person as a page."""
 
@@ -82,7 +103,7 @@ class RateLimitMiddleware:
             return None
         try:
             _count_try(request, kwargs)
-        except TooManyRequests as refusal:
+        except (TooManyRequests, UnreadablePostError) as refusal:
             return _refuse(request, refusal)
         return None
 
@@ -95,6 +116,11 @@ def _count_try(request: HttpRequest, kwargs: Mapping[str, Any]) -> None:
     claimed = _in_one_spelling(account(request, kwargs)) if account else ""
     if claimed:
         count(f"{kind}_account", claimed)
+
+
+def _length_of(request: HttpRequest) -> int:
+    text = request.META.get("CONTENT_LENGTH", "")
+    return int(text) if text.isdigit() else 0
 
 
 def _name_of(request: HttpRequest) -> str:
@@ -115,5 +141,5 @@ def _json_object(body: bytes) -> Mapping[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def _refuse(request: HttpRequest, refusal: TooManyRequests) -> HttpResponse:
+def _refuse(request: HttpRequest, refusal: Exception) -> HttpResponse:
     return error_page(request, problem_response(refusal))

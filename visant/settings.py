@@ -237,6 +237,7 @@ MIDDLEWARE = [
     "visant.errors.RefusalMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
+    "visant.ratelimits.SmallBodyMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.auth.middleware.LoginRequiredMiddleware",
@@ -494,6 +495,8 @@ STREAM_CHECK_SECONDS = 30.0
 
 # --- keeping pictures
 
+# Whether a camera has a picture of that name: one that it is told to take would have the same.
+IS_NAME_OF_PICTURE = "captures.services.is_name_of_picture"
 # What keeps a picture whose time has come, by the word that people read. Each is a function that takes the
 # organization and the moment and returns the condition on its captures (captures/retention/keepers.py).
 RETENTION_KEEPERS = {

@@ -8,16 +8,17 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
 from email.utils import format_datetime
 from pathlib import Path
-from typing import Callable
+from typing import Any, Callable
 
 import pytest
 
 from builders import make_picture, wait_until, waiting
-from fake_server import KEY, PORTAL, Answer, FakeServer, problem
+from fake_server import DEVICE, KEY, PORTAL, Answer, FakeServer, problem
 from visant_camera import __version__
 from visant_camera.backoff import Backoff
 from visant_camera.client import Client
 from visant_camera.link import Link
+from visant_camera.outcomes import Received
 from visant_camera.receipts import retry_after
 from visant_camera.records import Record
 from visant_camera.sender import KEY_RETRY, Sender
@@ -102,6 +103,28 @@ def test_a_repeated_picture_is_received_by_200(server: FakeServer, spool: Spool,
     start()
     wait_until(lambda: len(spool) == 0)
     assert server.receipts == [(record.record_id, 200)]
+
+
+@pytest.mark.parametrize(
+    ("status", "changed", "is_received"),
+    [
+        (200, {}, True),
+        (201, {}, False),
+        (200, {"captured_at": "2026-03-01T12:00:00Z"}, False),
+        (200, {"captured_at": "soon"}, False),
+        (200, {"device_id": None}, False),
+    ],
+)
+def test_the_receipt_that_the_same_picture_had_under_another_name_is_one(
+    server: FakeServer, spool: Spool, status: int, changed: dict[str, Any], is_received: bool
+) -> None:
+    record = add(spool, "known")
+    moment = datetime.fromisoformat(record.captured_at).astimezone(timezone.utc)
+    said = moment.isoformat().replace("+00:00", "Z")
+    receipt = {"record_id": "the first one", "device_id": DEVICE, "captured_at": said, **changed}
+    server.script.append(Answer(status, receipt))
+    outcome = Client(Link(server.url, KEY)).hand_in(record, b"known")
+    assert isinstance(outcome, Received) == is_received
 
 
 def test_after_an_outage_the_newest_goes_first(server: FakeServer, spool: Spool, start: Start) -> None:

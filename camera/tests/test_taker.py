@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import time
 from collections.abc import Iterator
 from datetime import timedelta
 from email.utils import format_datetime
@@ -14,7 +15,7 @@ import pytest
 from builders import make_picture
 from visant_camera.clock import Clock
 from visant_camera.configuration import Configuration
-from visant_camera.journal import KEPT, Journal
+from visant_camera.journal import HOLDS, KEPT, Journal
 from visant_camera.pictures import Picture, utc_now
 from visant_camera.plan import Plan
 from visant_camera.shrink import shrink
@@ -162,6 +163,18 @@ def test_the_journal_forgets_only_what_is_long_over_and_survives_half_a_line(tmp
     assert [again.how(f"t-{2 * KEPT + n}") for n in (8, 9)] == ["", "why ✓"]
     again.note("t-next")
     assert Journal(tmp_path).how("t-next") == ""
+
+
+def test_a_name_that_was_settled_long_ago_may_be_given_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "triggers").write_bytes(b'["of an older version", ""]\n')
+    Journal(tmp_path).note("noted")
+    names = ("of an older version", "noted")
+    assert [Journal(tmp_path).how(name) for name in names] == ["", ""]
+    later = time.time() + HOLDS + 1
+    monkeypatch.setattr(time, "time", lambda: later)
+    assert [Journal(tmp_path).how(name) for name in names] == [None, None]
 
 
 def test_pictures_are_made_smaller_where_an_imaging_library_is() -> None:

@@ -37,7 +37,7 @@ class Client:
         path = "/v1/captures" + (f"?{urlencode(query)}" if query else "")
         try:
             with self._link.request("POST", path, data=data, headers=headers) as response:
-                outcome = read_answer(response, read_body(response), record.record_id)
+                outcome = read_answer(response, read_body(response), record)
                 if isinstance(outcome, (Received, SetAside)):
                     self._link.confirmed(response)
                 if isinstance(outcome, KeyRejected) and response.status_code == 401 and outcome.code:

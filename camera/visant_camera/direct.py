@@ -64,7 +64,7 @@ class DirectUpload:
     def _ask(self, path: str, record: Record, **more: Any) -> tuple[int, dict[str, Any], Outcome]:
         with self._link.request("POST", path, **more) as response:
             body = read_body(response)
-            outcome = read_answer(response, body, record.record_id)
+            outcome = read_answer(response, body, record)
             if isinstance(outcome, (Received, SetAside)):
                 self._link.confirmed(response)
             return response.status_code, json_object(body), outcome

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
-from typing import Optional
+from typing import Any, Optional
 
 import requests
 
 from visant_camera.link import json_object, problem_code
 from visant_camera.outcomes import KeyRejected, Outcome, Received, SetAside, TryLater
+from visant_camera.records import Record
 
 LONGEST_RETRY_AFTER = 600.0  # seconds
 # Request Timeout, Too Early, Too Many Requests: "again later" by their meaning in HTTP.
@@ -17,11 +18,11 @@ AGAIN_LATER = {408, 425, 429}
 ABOUT_THE_SERVER = {429, 503}
 
 
-def read_answer(response: requests.Response, body: bytes, record_id: str) -> Outcome:
-    """What the answer to handing in ``record_id`` means. Only the server's own receipt counts as received."""
+def read_answer(response: requests.Response, body: bytes, record: Record) -> Outcome:
+    """What the answer to handing in ``record`` means. Only the server's own receipt counts as received."""
     status, answer = response.status_code, json_object(body)
     if status in (200, 201):
-        if answer.get("record_id") == record_id:
+        if answer.get("record_id") == record.record_id or (status == 200 and _is_of_same_picture(answer, record)):
             return Received(answer)
         return TryLater(
             f"the answer {status} is not a receipt; is there a log-in page between?", about_server=True
@@ -39,6 +40,23 @@ def read_answer(response: requests.Response, body: bytes, record_id: str) -> Out
         return SetAside(why, keep=True, answer=answer)
     # Not in the server's words (a redirect, a proxy's 404 while it restarts): nothing is decided.
     return TryLater(f"unexpected answer {why}", about_server=status < 400)
+
+
+def _is_of_same_picture(answer: dict[str, Any], record: Record) -> bool:
+    """Whether it is the receipt that the same bytes of the same moment had before, under another name.
+
+    Which camera it names is for the server to say, by the key; but a receipt names one.
+    """
+    if not all(isinstance(answer.get(name), str) for name in ("record_id", "device_id", "captured_at")):
+        return False
+    try:
+        return _moment(answer["captured_at"]) == _moment(record.captured_at)
+    except (ValueError, TypeError):
+        return False
+
+
+def _moment(text: str) -> datetime:
+    return datetime.fromisoformat(text.replace("Z", "+00:00"))
 
 
 def retry_after(value: Optional[str]) -> Optional[float]:

@@ -1,4 +1,4 @@
-"""Reading what a camera was to do, what came of it and what was refused: four queries for many cameras."""
+"""Reading what a camera was to do, what came of it and what was refused: five queries for many cameras."""
 
 import uuid
 from collections import defaultdict
@@ -29,27 +29,21 @@ def histories_of(device_ids: Iterable[uuid.UUID]) -> HistoryOfEach:
     return {pk: History(rules.get(pk, ()), breaks.get(pk, ())) for pk in ids}
 
 
-def sights_of(captures: CaptureQuerySet) -> dict[uuid.UUID, list[Sight]]:
-    """What is to be known of ``captures``, by camera, the earliest first. One query."""
+def sights_of(wanted: Q, captures: CaptureQuerySet) -> dict[uuid.UUID, list[Sight]]:
+    """What is to be known of ``captures`` that are ``wanted``, by camera, the earliest first. Two queries.
+
+    Among them are those that came and were deleted since, as far as they are remembered.
+    """
     each: dict[uuid.UUID, list[Sight]] = defaultdict(list)
     columns = ("device_id", "pk", "captured_at", "trigger_id", "trigger_label")
-    for device_id, *sight in captures.order_by("captured_at", "pk").values_list(*columns):
+    for device_id, *sight in captures.filter(wanted).values_list(*columns):
         each[device_id].append(Sight(*sight))
+    gone = DeletedCapture.unscoped.filter(wanted).values_list(*columns)
+    for device_id, pk, captured_at, trigger_id, trigger_label in gone:
+        each[device_id].append(Sight(pk, captured_at, trigger_id, trigger_label, deleted=True))
+    for sights in each.values():
+        sights.sort(key=lambda sight: (sight.captured_at, sight.pk))
     return each
-
-
-def _with_deleted(
-    sights: dict[uuid.UUID, list[Sight]], device_ids: Iterable[uuid.UUID], since: datetime, until: datetime
-) -> None:
-    """Add the pictures that came and were deleted since, as far as they are remembered. One query."""
-    rows = DeletedCapture.unscoped.filter(device__in=device_ids, captured_at__gte=since, captured_at__lt=until)
-    columns = ("device_id", "pk", "captured_at", "trigger_id", "trigger_label")
-    changed = set()
-    for device_id, pk, captured_at, trigger_id, trigger_label in rows.values_list(*columns):
-        sights[device_id].append(Sight(pk, captured_at, trigger_id, trigger_label, deleted=True))
-        changed.add(device_id)
-    for device_id in changed:
-        sights[device_id].sort(key=lambda sight: (sight.captured_at, sight.pk))
 
 
 def find(
@@ -62,10 +56,8 @@ def find(
 ) -> dict[uuid.UUID, Found]:
     """What there is of each camera from ``since`` on and before ``until``. Three queries."""
     ids = list(device_ids)
-    between = {"captured_at__gte": since, "captured_at__lt": until, "device__in": ids}
-    sights = sights_of(captures.filter(**between))
-    _with_deleted(sights, ids, since, until)
-    refused = rejections_of(Q(**between))
+    between = Q(captured_at__gte=since, captured_at__lt=until, device__in=ids)
+    sights, refused = sights_of(between, captures), rejections_of(between)
     return {pk: Found(histories[pk], sights.get(pk, ()), refused.get(pk, ())) for pk in ids}
 
 

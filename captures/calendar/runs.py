@@ -90,8 +90,9 @@ def _latest_in(
 ) -> list[Run]:
     """The last ``most`` runs in a time of service."""
     found: list[Run] = []
-    for rule in sorted(rules, key=lambda rule: ends_of(rule) or until, reverse=True):
-        last = min(ends_of(rule) or until, until) + LONGEST_DELAY
+    latest = until + LONGEST_DELAY
+    for rule in sorted(rules, key=lambda rule: ends_of(rule) or latest, reverse=True):
+        last = min(ends_of(rule) or latest, latest)
         if len(found) == most and last <= found[0].due:
             break  # this rule, and all that ended earlier, asked for nothing later
         first = max(since, rule.valid_from, service[0] - LONGEST_DELAY)
@@ -138,7 +139,7 @@ def _latest_of(
 def _runs_of(
     device: Device, rule: ScheduleRule, since: datetime, until: datetime, service: Service
 ) -> Iterator[Run]:
-    """The rule's runs with ``since`` ≤ nominal < ``until`` that were due in the time of service."""
+    """The rule's runs with ``since`` ≤ nominal < ``until``, due in the time of service and the rule's."""
     ended = ends_of(rule)
     if ended is None and not rule.schedule.enabled:
         return
@@ -158,8 +159,8 @@ def _runs_of(
         gap = following - nominal
         tolerance = min(gap / 2, LONGEST_TOLERANCE)
         due = nominal + delay
-        if not service[0] <= due < service[1]:
-            continue
+        if not service[0] <= due < service[1] or (ended is not None and due >= ended):
+            continue  # a rule that ends takes what it has put off with it, here as in the camera
         yield Run(
             schedule_id=rule.schedule_id,
             label=rule.schedule.label,

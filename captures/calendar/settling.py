@@ -183,7 +183,7 @@ class _Planned:
 def _deliveries(
     devices: Sequence[Device], news: dict[uuid.UUID, News], histories: HistoryOfEach, now: datetime
 ) -> Iterator[Delivered]:
-    """What is new about the cameras. Two queries, for the pictures of those whose standing may have changed."""
+    """What is new about the cameras. Three queries, for the pictures of those whose standing may have changed."""
     planned = [
         _Planned(device, last_runs(device, holding, now=now))
         for device in devices
@@ -215,12 +215,12 @@ def _may_have_changed(each: _Planned, news: dict[uuid.UUID, News], now: datetime
 
 
 def _found_around(planned: Sequence[_Planned]) -> dict[uuid.UUID, Found]:
-    """What came and what was refused since their first runs. Two queries."""
+    """What came and what was refused since their first runs. Three queries."""
     asked = [Q(device=each.device.pk, captured_at__gte=each.runs[0].early_from) for each in planned if each.runs]
     if not asked:
         return {}
     wanted = reduce(or_, asked)
-    sights, refused = sights_of(Capture.unscoped.filter(wanted)), rejections_of(wanted)
+    sights, refused = sights_of(wanted, Capture.unscoped.all()), rejections_of(wanted)
     return {pk: Found(sights=sights.get(pk, ()), rejections=refused.get(pk, ())) for pk in {*sights, *refused}}
 
 

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from captures.direct.models import PendingUpload
 from captures.inspection import refuse_large_picture
-from captures.intake import note_refusal, take_in_picture
+from captures.intake import note_arrival, note_refusal, take_in_picture
 from captures.models import Capture
 from captures.services import StorageUnavailable, find_first, has_bytes, settle_moment
 from captures.storage import incoming_key
@@ -77,6 +77,7 @@ def begin_upload(
         note_refusal(device=device, refusal=refusal, said=said)
         raise
     if first is not None and has_bytes(first):
+        note_arrival(device=device, trigger_id=trigger_id)
         return first
     same = {"captured_at": moment, "byte_size": byte_size, "sha256": sha256, "content_type": content_type}
     begun = device.pending_uploads.filter(**same, record_id=record_id, created_at__gt=timezone.now() - BEGUN_AGAIN)
@@ -117,7 +118,9 @@ def complete_upload(*, key: DeviceKey, pending: PendingUpload) -> tuple[Capture,
     """
     data = _read(pending)
     if data is None:
-        return _taken_before(pending), False
+        first = _taken_before(pending)
+        note_arrival(device=key.device, trigger_id=pending.trigger_id)
+        return first, False
     if len(data) != pending.byte_size or hashlib.sha256(data).hexdigest() != pending.sha256:
         raise UploadDiffers("What is in the bucket differs from what was announced; send it again.")
     capture, created = take_in_picture(

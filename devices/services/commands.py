@@ -5,9 +5,11 @@ import uuid
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.db.models import Q
 from django.utils import timezone
+from django.utils.module_loading import import_string
 from visant_camera.schedule import OF_SCHEDULES, SCHEDULE
 
 from devices.announcements import announce
@@ -64,6 +66,8 @@ def ask_for_picture(
     # Nobody else may call anything so: a run whose name is taken is not fired any more.
     if trigger_id.startswith(OF_SCHEDULES) or trigger_type == SCHEDULE:
         raise InvalidTrigger("“schedule” is what schedules call their runs; choose another type or trigger id.")
+    if trigger_id and import_string(settings.IS_NAME_OF_PICTURE)(device_id=device.pk, record_id=trigger_id):
+        raise TriggerIdTaken(f"A picture of the camera is called {trigger_id} already; choose another trigger id.")
     count("trigger_device", device.pk)
     return queue_command(device=device, trigger_id=trigger_id, trigger_type=trigger_type, acting_user=acting_user)
 

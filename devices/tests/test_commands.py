@@ -7,6 +7,8 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
+from captures.models import Capture
+from captures.retention.deleting import delete_capture
 from devices.models import Command, DeviceStatus
 from devices.services.commands import (
     KEPT,
@@ -278,6 +280,20 @@ def test_a_picture_too_large_to_be_read_fails_its_command(camera, settings):
     assert refused(hand_in(camera, trigger_id="large"))[:2] == (413, "too_many_bytes")
     assert told(camera, "large")[0] == "failed"
     assert refused(hand_in(camera, trigger_id="%00"))[:2] == (413, "too_many_bytes")
+
+
+def test_what_a_picture_is_called_is_refused_as_a_trigger_id_at_once(org, camera):
+    assert hand_in(camera, 1, record_id="gate-1").status_code == 201
+    assert refused(trigger(camera[0], owner_of(org), {"trigger_id": "gate-1"})) == (
+        409,
+        "trigger_id_taken",
+        False,
+        True,
+    )
+    assert not Command.unscoped.exists()
+    delete_capture(capture=Capture.unscoped.get(), acting_user=owner_of(org))
+    assert refused(trigger(camera[0], owner_of(org), {"trigger_id": "gate-1"}))[:2] == (409, "trigger_id_taken")
+    assert trigger(make_device(org)[0], owner_of(org), {"trigger_id": "gate-1"}).status_code == 202
 
 
 def test_a_trigger_id_whose_name_a_picture_has_already_fails_with_the_reason(camera):

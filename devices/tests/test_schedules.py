@@ -6,9 +6,11 @@ from functools import partial
 import pytest
 from django.test import Client
 from django.utils import timezone
+from visant_camera.schedule import Rule
 
 from devices.health import condition_of, with_condition
 from devices.models import DeviceStatus, Schedule
+from devices.rules_in_words import in_words
 from devices.services.camera_settings import configure_device
 from devices.services.desired_configuration import desired_configuration
 from devices.services.lifecycle import DeviceOutOfUse, retire_device
@@ -301,6 +303,15 @@ def test_an_admin_makes_changes_and_removes_a_schedule_by_the_api(device, org):
     assert call("delete", one, admin).status_code == 204
     assert refused(call("get", one, admin))[:2] == (404, "schedule_not_found")
     assert call("get", f"{device.pk}/schedules", admin).json()["schedules"] == []
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [(1, "a second"), (30, "30 seconds"), (60, "a minute"), (90, "90 seconds"), (3600, "an hour")],
+)
+def test_how_long_runs_are_put_off_is_said_in_words(seconds, words):
+    rule = Rule(interval_seconds=600, time_zone="UTC", jitter_seconds=seconds)
+    assert in_words(rule) == f"Every 10 minutes, up to {words} later, UTC"
 
 
 def test_a_preview_tells_the_next_runs_and_saves_nothing(device, org):

@@ -148,3 +148,24 @@ def test_the_demo_shows_judged_pictures_and_goes_on_when_run_again(server):
         wait_for(lambda: count(server, "1 = 1") > before, server)
     assert "password" not in server.log.read_text()
     assert server.rows("SELECT count(*) FROM orgs_organization") == [(1,)]
+
+
+REOPENED = """
+import os
+from visant.processes import _make_output_reopenable
+os.write(1, b"before, ")
+_make_output_reopenable()
+for word in (b"one, ", b"other"):
+    with open("/dev/fd/1", "wb") as anew:
+        anew.write(word)
+"""
+
+
+def test_output_that_goes_to_a_file_is_not_written_over_when_it_is_opened_anew(tmp_path):
+    log = tmp_path / "log"
+    with log.open("wb") as file:
+        subprocess.run([sys.executable, "-c", REOPENED], cwd=BASE_DIR, stdout=file, check=True, timeout=30)
+    until = time.monotonic() + 10
+    while not log.read_text().endswith("other") and time.monotonic() < until:
+        time.sleep(0.01)
+    assert log.read_text() == "before, one, other"

@@ -18,6 +18,7 @@ from orgs.ratelimits import count, count_by_address
 from orgs.services.invitations import invite, revoke_invitation
 from tests.builders import PASSWORD, logged_in, make_device, make_jpeg, make_member, make_org, owner_of
 from tests.problems import refused
+from visant.bodies import SMALL_BYTES
 
 pytestmark = pytest.mark.django_db
 HERE, THERE = "192.0.2.1", "198.51.100.7"
@@ -413,3 +414,42 @@ def test_nothing_of_who_tried_stands_in_the_cache(limits):
     limits(login_account="5/h", login_address="5/h")
     log_in("secret.person@example.org")
     assert not [key for key in cache._cache if "secret" in key or HERE in key]
+
+
+class Unreadable:
+    """A body that must not be read, or of which the rest does not come."""
+
+    def __init__(self) -> None:
+        self.is_asked = False
+
+    def read(self, *_: object) -> bytes:
+        self.is_asked = True
+        raise OSError("The body came too slowly.")
+
+    readline = read
+
+
+DOORS = pytest.mark.parametrize(
+    ("path", "kind"), [("/v1/auth/login", "application/json"), ("/login", "application/x-www-form-urlencoded")]
+)
+
+
+def post_body(path: str, body: object, length: int, kind: str):
+    extra = {"wsgi.input": body, "CONTENT_LENGTH": str(length), "REMOTE_ADDR": HERE}
+    client = Client(enforce_csrf_checks=True)
+    client.cookies["csrftoken"] = "a" * 32
+    return client.generic("POST", path, b"-", kind, **extra)
+
+
+@DOORS
+def test_a_body_far_too_large_is_refused_unread_before_anybody_is_known(limits, path, kind):
+    body = Unreadable()
+    assert post_body(path, body, SMALL_BYTES + 1, kind).status_code == 413
+    assert not body.is_asked
+
+
+@DOORS
+def test_a_body_that_does_not_come_is_no_fault_of_the_server(limits, path, kind):
+    body = Unreadable()
+    assert post_body(path, body, SMALL_BYTES, kind).status_code in (400, 403)
+    assert body.is_asked

@@ -104,6 +104,18 @@ def test_a_run_that_is_put_off_counts_by_when_it_is_due():
         assert len(planned_runs(device, History([put_off], breaks), **window)) == planned
 
 
+def test_what_a_rule_has_put_off_beyond_its_end_is_not_planned_any_more():
+    """Server and camera drop it: neither will make that run."""
+    device = camera()
+    put_off = rule(device, cron="0 8 * * *", jitter_seconds=3600)
+    delay = delay_of(put_off, device_id=device.pk)
+    for end, planned in ((EIGHT + delay, 0), (EIGHT + delay + timedelta(microseconds=1), 1)):
+        put_off.valid_until = end
+        window = {"since": EIGHT, "until": at(120)}
+        assert len(planned_runs(device, History([put_off]), **window)) == planned
+        assert len(latest_runs(device, History([put_off]), most=5, **window)) == planned
+
+
 def test_the_latest_runs_pass_over_a_long_time_out_of_service():
     device = camera()
     history = History([rule(device, interval_seconds=60, valid_from=at(-600_000))], [out(-500_000, -2.5)])

@@ -10,6 +10,8 @@ from captures.calendar.models import CalendarDay, Rejection
 from captures.calendar.reading import read_day
 from captures.calendar.settling import settle_calendar
 from captures.calendar.tests.builders import NOW, make_row, make_rule
+from captures.models import Capture
+from captures.retention.deleting import delete_capture, delete_due
 from devices.health import condition_of, with_condition
 from devices.models import Device, DeviceStatus, ServiceBreak
 from devices.services.lifecycle import reinstate_device, resume_device, retire_device, suspend_device
@@ -114,6 +116,21 @@ def test_late_then_missing_since_the_first_that_did_not_come():
         36: ("missing", at(12, 10)),
         47: ("missing", at(12, 10)),
     }
+
+
+@pytest.mark.parametrize("by_a_person", [True, False])
+def test_a_picture_that_was_deleted_since_was_delivered_all_the_same(by_a_person):
+    device = make_camera()
+    make_rule(device, cron="0 11 * * *")
+    capture = make_row(device, at(11))
+    if by_a_person:
+        delete_capture(capture=capture, acting_user=owner_of(device.org))
+    else:
+        delete_due(org=device.org, pks=[capture.pk], at=NOW)
+    assert not Capture.unscoped.exists()
+    settle_calendar(now=NOW)
+    assert counts(device) == (1, 1, 0, 0, 0, 0)
+    assert delivery(device)[:2] == ("on_time", at(11))
 
 
 def test_pictures_that_are_refused_are_told_by_the_light():

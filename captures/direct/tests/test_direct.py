@@ -163,6 +163,20 @@ def test_a_command_is_closed_by_its_picture(camera):
     assert Command.unscoped.get().status == "done"
 
 
+def test_a_command_is_closed_by_a_picture_that_was_there_already(camera):
+    """As when the answer to the first attempt was lost, or it came by the other way."""
+    data = make_jpeg(1)
+    offer = camera.begin(data, trigger_id="t1").json()
+    camera.put(offer, data)
+    assert camera.complete(offer).status_code == 201
+    command = queue_command(device=camera.device, trigger_type="manual", trigger_id="t1")
+    for again in (lambda: camera.begin(data, trigger_id="t1"), lambda: camera.complete(offer)):
+        Command.unscoped.update(status="queued", closed_at=None)
+        assert again().status_code == 200
+        command.refresh_from_db()
+        assert command.status == "done"
+
+
 # --- refusals
 
 
