@@ -180,10 +180,12 @@ class OrganizationImport:
         with ThreadPoolExecutor(WRITERS) as threads:
             list(threads.map(_save_bytes, new))
         with transaction.atomic():
-            self._insert(new)
+            lost = self._insert(new)
+        self._give_up(lost)
         return [arrival.fate or Fate(Outcome.IMPORTED, capture=str(arrival.pk)) for arrival in arrivals]
 
     def _find_known(self, arrivals: Sequence[Arrival]) -> None:
+        """Give those their fate that are there already, or whose place another one has."""
         rows = [arrival.row for arrival in arrivals if arrival.row]
         if self.dry_run and any(row.device._state.adding for row in rows):
             return
@@ -209,13 +211,29 @@ class OrganizationImport:
     def _org_captures(self) -> Any:
         return self.org.captures.only("device_id", "record_id", "captured_at", "sha256")
 
-    def _insert(self, new: Sequence[Arrival]) -> None:
-        Capture.unscoped.bulk_create([arrival.made for arrival in new])
+    def _insert(self, new: Sequence[Arrival]) -> list[Arrival]:
+        """Make the rows, and return those that were not made: a camera, or another import, was quicker."""
+        rows = [arrival.made for arrival in new]
+        Capture.unscoped.bulk_create(rows, ignore_conflicts=True)
+        there = set(self.org.captures.filter(pk__in=[row.pk for row in rows]).values_list("pk", flat=True))
+        lost = [arrival for arrival in new if arrival.pk not in there]
+        new = [arrival for arrival in new if arrival.pk in there]
         Label.unscoped.bulk_create(filter(None, map(label_of, new)))
         evaluations = (row for arrival in new for row in evaluations_of(arrival, self._definitions))
         Evaluation.unscoped.bulk_create(evaluations)
         size = sum(arrival.made.byte_size for arrival in new)
         count_imported(org_id=self.org.pk, pictures=len(new), size=size)
+        return lost
+
+    def _give_up(self, lost: Sequence[Arrival]) -> None:
+        """Say what is there instead of these, and leave no files of them."""
+        self._find_known(lost)
+        for arrival in lost:
+            arrival.fate = arrival.fate or Fate(
+                Outcome.REFUSED, "in_the_way", "Another capture came in between; import again."
+            )
+            for key in filter(None, (arrival.made.storage_key, arrival.made.thumbnail_key)):
+                default_storage.delete(key)
 
 
 def _all_of(told: dict[str, Any]) -> Iterator[str]:
