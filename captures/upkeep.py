@@ -16,6 +16,7 @@ from captures.inspection import EXTENSIONS
 from captures.integrity.runs import SWEEP, turn
 from captures.models import Capture, Export
 from captures.storage import THUMBNAIL
+from captures.storage.places import all_quarantines
 from orgs import scope
 from orgs.models import Organization
 
@@ -54,15 +55,17 @@ def _sweep(now: datetime, dry_run: bool) -> SweepReport:
     for batch in _batches(_old_files(default_storage, before=now - SWEEP_AFTER)):
         seen += len(batch)
         orphans += _without_row(_of_known_organizations(batch))
-    expired = list(_old_files(quarantine, before=now - QUARANTINE))
-    wanted = set(expired) - set(_without_row(expired)) if expired else set()
+    # Also that of the storage pictures were moved from.
+    expired = [(key, place) for place in all_quarantines() for key in _old_files(place, before=now - QUARANTINE)]
+    keys = [key for key, _ in expired]
+    wanted = set(keys) - set(_without_row(keys)) if keys else set()
     if not dry_run:
         for key in orphans:
             _move(key, default_storage, quarantine)
-        for key in expired:
-            if not _expire(key, quarantine):
+        for key, place in expired:
+            if not _expire(key, place):
                 wanted.add(key)
-    deleted = [key for key in expired if key not in wanted]
+    deleted = [key for key in keys if key not in wanted]
     return SweepReport(seen=seen, quarantined=orphans, deleted=deleted, restored=sorted(wanted))
 
 

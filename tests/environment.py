@@ -142,13 +142,15 @@ def _own_folder_and_fast_passwords(settings, tmp_path):
     # What keys are used for is written when a test says so, not in the middle of one that counts statements.
     settings.METERING_SECONDS = 0
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+    quarantine = {
+        "BACKEND": "captures.storage.DurableFileSystemStorage",
+        "OPTIONS": {"location": tmp_path / "quarantine"},
+    }
     settings.STORAGES = {
         **settings.STORAGES,
         "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
-        "quarantine": {
-            "BACKEND": "captures.storage.DurableFileSystemStorage",
-            "OPTIONS": {"location": tmp_path / "quarantine"},
-        },
+        "quarantine": quarantine,
+        "filesystem-quarantine": quarantine,
     }
 
 

@@ -13,7 +13,15 @@ from typing import IO, Any
 FORMAT = "visant-organization"
 VERSION = 1
 MANIFEST = "manifest.json"
+# What an import reads of the manifest.
+NEEDED = {
+    "organization": {"name", "slug", "time_zone", "retention_days"},
+    "counts": {"captures"},
+    "files": {"cameras.json", "captures.jsonl"},
+}
 CHUNK = 1024 * 1024
+# How a file that is missing or damaged shows, in a folder and in a zip file.
+NOT_READ = (OSError, KeyError, zipfile.BadZipFile)
 
 
 class ArchiveRefused(Exception):
@@ -30,8 +38,10 @@ class ArchiveWriter:
         self._draft = path.with_name(f".{path.name}.part")
         self._zip: zipfile.ZipFile | None = None
         if path.suffix == ".zip":
+            self._draft.unlink(missing_ok=True)
+            self._file = open(self._draft, "w+b", opener=_private)  # noqa: SIM115 - open until all is in it
             # Pictures are compressed already.
-            self._zip = zipfile.ZipFile(self._draft, "w", zipfile.ZIP_STORED, allowZip64=True)
+            self._zip = zipfile.ZipFile(self._file, "w", zipfile.ZIP_STORED, allowZip64=True)
         else:
             shutil.rmtree(self._draft, ignore_errors=True)
             self._draft.mkdir(mode=0o700, parents=True)
@@ -52,6 +62,7 @@ class ArchiveWriter:
             target.write(json.dumps(manifest, indent=2, ensure_ascii=False).encode())
         if self._zip:
             self._zip.close()
+            self._file.close()
         os.sync()
         self._draft.rename(self._path)
 
@@ -59,6 +70,7 @@ class ArchiveWriter:
         """Leave nothing behind."""
         if self._zip:
             self._zip.close()
+            self._file.close()
             self._draft.unlink(missing_ok=True)
         shutil.rmtree(self._draft, ignore_errors=True)
 
@@ -70,8 +82,13 @@ class ArchiveWriter:
             return
         path = self._draft / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("wb") as file:
+        with open(path, "wb", opener=_private) as file:
             yield file
+
+
+def _private(path: str, flags: int) -> int:
+    """All of an organization is for nobody else on this machine."""
+    return os.open(path, flags, 0o600)
 
 
 class ArchiveReader:
@@ -83,10 +100,12 @@ class ArchiveReader:
             self._zip = zipfile.ZipFile(path) if path.is_file() else None
             with self.open(MANIFEST) as file:
                 self.manifest: dict[str, Any] = json.load(file)
-        except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
+            kind = self.manifest.get("format"), self.manifest.get("version")
+        except (*NOT_READ, AttributeError, ValueError) as error:
             raise ArchiveRefused(f"{path} is no export of an organization, or it is not whole.") from error
-        if self.manifest.get("format") != FORMAT or self.manifest.get("version") != VERSION:
+        if kind != (FORMAT, VERSION):
             raise ArchiveRefused(f"{path} is no export of an organization that this Visant can read.")
+        self._refuse_partial()
         self._refuse_altered()
 
     @contextmanager
@@ -111,11 +130,23 @@ class ArchiveReader:
             for line in file:
                 yield json.loads(line)
 
+    def _refuse_partial(self) -> None:
+        for part, names in NEEDED.items():
+            found = self.manifest.get(part)
+            if not isinstance(found, dict) or not names <= found.keys():
+                raise ArchiveRefused(f"The manifest of the export is not whole: “{part}” lacks something.")
+
     def _refuse_altered(self) -> None:
         for name, sha256 in self.manifest["files"].items():
+            if self._sha256(name) != sha256:
+                raise ArchiveRefused(f"{name} in the export is not as it was written.")
+
+    def _sha256(self, name: str) -> str:
+        digest = hashlib.sha256()
+        try:
             with self.open(name) as file:
-                digest = hashlib.sha256()
                 for chunk in iter(lambda: file.read(CHUNK), b""):
                     digest.update(chunk)
-            if digest.hexdigest() != sha256:
-                raise ArchiveRefused(f"{name} in the export is not as it was written.")
+        except NOT_READ as error:
+            raise ArchiveRefused(f"{name} is not in the export, or cannot be read.") from error
+        return digest.hexdigest()

@@ -13,13 +13,13 @@ from uuid import UUID
 
 from django.apps import apps
 from django.contrib.admin.models import LogEntry
-from django.core.files.storage import default_storage, storages
 from django.core.mail import send_mail
 from django.db import IntegrityError, transaction
 from django.db.models import Model
 from django.utils import timezone
 
 from captures.storage.keys import INCOMING_PREFIX
+from captures.storage.places import all_storages
 from devices.models import Unit, UnitState
 from orgs import scope
 from orgs.models import Deletion, Membership, Organization, Role
@@ -120,10 +120,10 @@ def _delete_files(deletion: Deletion) -> None:
 
 
 def _places(deletion: Deletion) -> Iterator[tuple[Any, str]]:
-    """Where files of an organization are: in use, put there by cameras, and in the quarantine."""
-    yield default_storage, f"{deletion.organization_id}/"
-    yield default_storage, f"{INCOMING_PREFIX}/{deletion.organization_id}/"
-    yield storages["quarantine"], f"{deletion.organization_id}/"
+    """Where files of an organization may be: kept or in a quarantine, put there by cameras, left by a move."""
+    for storage in all_storages():
+        yield storage, f"{deletion.organization_id}/"
+        yield storage, f"{INCOMING_PREFIX}/{deletion.organization_id}/"
 
 
 def _save(deletion: Deletion) -> None:

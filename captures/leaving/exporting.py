@@ -5,7 +5,7 @@ import io
 import json
 import tempfile
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import IO, Any
@@ -35,8 +35,8 @@ def export_organization(org: Organization, path: Path, *, keep_alive: Any = None
     """Write all of an organization to ``path`` (a zip file, if it ends so) and return what was counted.
 
     Pictures that come meanwhile may be in it or not; one that is deleted meanwhile is not. Raises
-    :class:`NotExportable` when a picture is missing or not what it was, ArchiveRefused when ``path`` is there, and
-    OSError; nothing is left then. ``keep_alive`` is called again and again.
+    :class:`NotExportable` when an original is missing or not what it was, ArchiveRefused when ``path`` is there,
+    and OSError; nothing is left then. ``keep_alive`` is called again and again.
     """
     with scope.within(org.pk):
         writer = ArchiveWriter(path)
@@ -109,17 +109,19 @@ class _Export:
 
     def _with_files(self, row: Capture) -> dict[str, Any] | None:
         """Put its files in and return what is told of it; None for one that was deleted meanwhile."""
-        names = []
-        for key, sha256 in ((row.storage_key, row.sha256), (row.thumbnail_key, "")):
-            try:
-                names.append(self._add_picture(key, sha256) if key else "")
-            except FileNotFoundError as error:
-                if not self._org.captures.filter(pk=row.pk).exists():
-                    return None
-                raise NotExportable(
-                    f"A file of the picture {row.record_id} is not in the storage: {key}."
-                ) from error
-        return telling.capture(row, file=names[0], thumbnail=names[1])
+        try:
+            file = self._add_picture(row.storage_key, row.sha256) if row.storage_key else ""
+        except FileNotFoundError as error:
+            if not self._org.captures.filter(pk=row.pk).exists():
+                return None
+            raise NotExportable(
+                f"A file of the picture {row.record_id} is not in the storage: {row.storage_key}."
+            ) from error
+        thumbnail = ""
+        # Without its thumbnail a picture is whole: the import makes it anew.
+        with suppress(FileNotFoundError):
+            thumbnail = self._add_picture(row.thumbnail_key, "") if row.thumbnail_key else ""
+        return telling.capture(row, file=file, thumbnail=thumbnail)
 
     def _add_picture(self, key: str, sha256: str) -> str:
         name = f"pictures/{key.partition('/')[2]}"

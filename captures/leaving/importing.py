@@ -20,6 +20,7 @@ from django.utils.dateparse import parse_datetime
 from captures.evaluation.models import Definition, Evaluation, Label
 from captures.leaving.archive import ArchiveReader
 from captures.leaving.arrivals import Arrival, evaluations_of, label_of, refuse_bad_evaluations, row_of
+from captures.leaving.policies import bring_in_policy
 from captures.leaving.telling import RULE
 from captures.models import Capture
 from captures.moving.cameras import Cameras
@@ -34,6 +35,7 @@ from orgs.metering import count_imported
 from orgs.models import Organization
 
 CAMERAS, DEFINITIONS, SCHEDULES, CAPTURES = "cameras", "definitions", "schedules", "captures"
+POLICIES = "retention policies"
 WRITERS = 8
 
 
@@ -51,11 +53,19 @@ class OrganizationImport:
     def __post_init__(self) -> None:
         self.cameras = Cameras(self.org, dry_run=self.dry_run)
 
+    def bring_in_retention(self) -> None:
+        """What holds for cameras without a rule of their own. Before the pictures, lest a night comes first."""
+        if told := self.reader.manifest["organization"].get("retention"):
+            self.tally.expect(POLICIES)
+            self.tally.add(POLICIES, self.org.name, self._policy(told, None))
+
     def bring_in_cameras(self) -> None:
         for told in self.reader.read("cameras.json"):
             self.tally.expect(CAMERAS)
             self.tally.expect(DEFINITIONS, len(told["definitions"]))
             self.tally.expect(SCHEDULES, len(told["schedules"]))
+            if told.get("retention"):
+                self.tally.expect(POLICIES)
             known = len(self.cameras.made)
             try:
                 with transaction.atomic():
@@ -85,6 +95,8 @@ class OrganizationImport:
         fates = [(CAMERAS, Fate(Outcome.IMPORTED if is_new else Outcome.ALREADY_THERE))]
         fates += [(DEFINITIONS, self._definition(device, told["id"], one)) for one in told["definitions"]]
         fates += [(SCHEDULES, self._schedule(device, one, is_new=is_new)) for one in told["schedules"]]
+        if told.get("retention"):
+            fates.append((POLICIES, self._policy(told["retention"], device)))
         if is_new and not self.dry_run:
             for name in ("created_at", "suspended_at", "retired_at"):
                 setattr(device, name, _moment(told[name]))
@@ -92,6 +104,9 @@ class OrganizationImport:
             device.full_clean(exclude=["org", "name"])
             device.save(update_fields=["created_at", "suspended_at", "retired_at", "time_zone", "configuration"])
         return fates
+
+    def _policy(self, told: dict[str, Any], device: Device | None) -> Fate:
+        return bring_in_policy(told, org=self.org, device=device, tally=self.tally, dry_run=self.dry_run)
 
     def _definition(self, device: Device, camera: str, told: dict[str, Any]) -> Fate:
         if self.dry_run and device._state.adding:
@@ -180,10 +195,12 @@ class OrganizationImport:
         with ThreadPoolExecutor(WRITERS) as threads:
             list(threads.map(_save_bytes, new))
         with transaction.atomic():
-            self._insert(new)
+            lost = self._insert(new)
+        self._give_up(lost)
         return [arrival.fate or Fate(Outcome.IMPORTED, capture=str(arrival.pk)) for arrival in arrivals]
 
     def _find_known(self, arrivals: Sequence[Arrival]) -> None:
+        """Give those their fate that are there already, or whose place another one has."""
         rows = [arrival.row for arrival in arrivals if arrival.row]
         if self.dry_run and any(row.device._state.adding for row in rows):
             return
@@ -209,19 +226,36 @@ class OrganizationImport:
     def _org_captures(self) -> Any:
         return self.org.captures.only("device_id", "record_id", "captured_at", "sha256")
 
-    def _insert(self, new: Sequence[Arrival]) -> None:
-        Capture.unscoped.bulk_create([arrival.made for arrival in new])
+    def _insert(self, new: Sequence[Arrival]) -> list[Arrival]:
+        """Make the rows, and return those that were not made: a camera, or another import, was quicker."""
+        rows = [arrival.made for arrival in new]
+        Capture.unscoped.bulk_create(rows, ignore_conflicts=True)
+        there = set(self.org.captures.filter(pk__in=[row.pk for row in rows]).values_list("pk", flat=True))
+        lost = [arrival for arrival in new if arrival.pk not in there]
+        new = [arrival for arrival in new if arrival.pk in there]
         Label.unscoped.bulk_create(filter(None, map(label_of, new)))
         evaluations = (row for arrival in new for row in evaluations_of(arrival, self._definitions))
         Evaluation.unscoped.bulk_create(evaluations)
         size = sum(arrival.made.byte_size for arrival in new)
         count_imported(org_id=self.org.pk, pictures=len(new), size=size)
+        return lost
+
+    def _give_up(self, lost: Sequence[Arrival]) -> None:
+        """Say what is there instead of these, and leave no files of them."""
+        self._find_known(lost)
+        for arrival in lost:
+            arrival.fate = arrival.fate or Fate(
+                Outcome.REFUSED, "in_the_way", "Another capture came in between; import again."
+            )
+            for key in filter(None, (arrival.made.storage_key, arrival.made.thumbnail_key)):
+                default_storage.delete(key)
 
 
 def _all_of(told: dict[str, Any]) -> Iterator[str]:
     yield CAMERAS
     yield from [DEFINITIONS] * len(told["definitions"])
     yield from [SCHEDULES] * len(told["schedules"])
+    yield from [POLICIES] * bool(told.get("retention"))
 
 
 def _save_bytes(arrival: Arrival) -> None:

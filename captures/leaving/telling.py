@@ -3,7 +3,8 @@
 from typing import Any
 
 from captures.evaluation.models import Definition, Evaluation, Label
-from captures.models import Capture
+from captures.models import Capture, RetentionPolicy
+from captures.retention.rules import FIELDS
 from devices.models import Device, Schedule, ScheduleRule
 from orgs.models import AuditEntry, Membership, Organization, User
 from orgs.wording import sentence
@@ -24,7 +25,8 @@ COLUMNS = ("camera", "record_id", "captured_at", "verdict", "score", "reason", "
 
 
 def organization(org: Organization) -> dict[str, Any]:
-    return _fields(org, ("name", "slug", "time_zone", "retention_days", "created_at"))
+    fields = ("name", "slug", "time_zone", "retention_days", "created_at")
+    return {**_fields(org, fields), "retention": _policy(org.retention_policies.filter(device=None).first())}
 
 
 def person(membership: Membership) -> dict[str, Any]:
@@ -32,13 +34,14 @@ def person(membership: Membership) -> dict[str, Any]:
 
 
 def camera(device: Device) -> dict[str, Any]:
-    """With its schedules and definitions. Needs no key: those do not leave."""
+    """With its schedules, definitions and retention. Needs no key: those do not leave."""
     fields = ("name", "time_zone", "created_at", "suspended_at", "retired_at", "configuration", "external_id")
     return {
         "id": str(device.pk),
         **_fields(device, fields),
         "schedules": [_schedule(row) for row in device.schedules.order_by("pk")],
         "definitions": [_definition(row) for row in device.definitions.order_by("version")],
+        "retention": _policy(device.org.retention_policies.filter(device=device).first()),
     }
 
 
@@ -58,6 +61,10 @@ def capture(row: Capture, *, file: str, thumbnail: str) -> dict[str, Any]:
 
 def audit_entry(entry: AuditEntry) -> dict[str, Any]:
     return {"said": sentence(entry), **_fields(entry, ("at", "action", "before", "after", "reason"))}
+
+
+def _policy(row: RetentionPolicy | None) -> dict[str, Any] | None:
+    return _fields(row, FIELDS) if row else None
 
 
 def _schedule(row: Schedule) -> dict[str, Any]:

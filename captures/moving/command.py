@@ -10,11 +10,14 @@ from typing import IO, Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import DatabaseError
+from django.utils import timezone
 from tqdm import tqdm
 
 from captures.moving.checking import Ledger, differences
 from captures.moving.keys import KeyFile, hand_out, without_key
 from captures.moving.outcomes import Refused, Tally
+from captures.retention.preview import count_due
+from captures.retention.pruning import next_run_at
 from devices.models import Device
 from orgs import scope
 from orgs.models import Organization
@@ -79,6 +82,14 @@ class ImportCommand(BaseCommand):
                     wrong += [sentence] if sentence else []
         self.stdout.write(f"{count} captures read again from the storage: {count - len(wrong)} as in the source.")
         return wrong
+
+    def tell_due(self, org: Organization, ledger: Ledger) -> None:
+        """Warn of what came in only to be deleted, while there is time to change the rules."""
+        with scope.within(org.pk):
+            pks = (entry.pk for entry in ledger.entries())
+            count = count_due(org, pks, at=next_run_at(org, timezone.now())) if len(ledger) else 0
+        if count:
+            self.stdout.write(f"{count} of these are past the retention of this organization and go tonight.")
 
     def tell_keys(self, devices: list[Device], path: Path | None) -> None:
         """Give each camera that has no key its first one, printed or written this once."""

@@ -26,7 +26,7 @@ def check_rule(org: Organization, rule: Rule) -> None:
 
 @transaction.atomic
 def set_policy(
-    *, org: Organization, rule: Rule, acting_user: User, device: Device | None = None
+    *, org: Organization, rule: Rule, acting_user: User | None, device: Device | None = None
 ) -> RetentionPolicy:
     """Say what the organization keeps, or with ``device`` what that camera does instead; all of it.
 
@@ -66,7 +66,7 @@ def _note(
     action: str,
     org: Organization,
     device: Device | None,
-    acting_user: User,
+    acting_user: User | None,
     before: dict[str, Any],
     after: dict[str, Any],
 ) -> None:

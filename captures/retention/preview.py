@@ -1,5 +1,6 @@
 """What the rules would delete, counted by the same selection that deletes."""
 
+import uuid
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -63,6 +64,13 @@ def preview(
             pictures, size = pictures + len(gone), size + sum(gone)
             kept.update(due.kept for due in batch if due.kept != NOTHING)
     return Preview(at, pictures, size, dict(sorted(kept.items())))
+
+
+def count_due(org: Organization, pks: Iterable[uuid.UUID], *, at: datetime) -> int:
+    """Count how many of these pictures pruning at that moment would delete."""
+    batches = (batch for group in current_groups(org) for batch in select(group, org=org, at=at))
+    gone = {due.pk for batch in batches for due in batch if due.kept == NOTHING}
+    return sum(pk in gone for pk in pks)
 
 
 def counted(pictures: int) -> str:

@@ -100,10 +100,11 @@ class BucketStorage(S3Storage):
     def list_files(self, prefix: str = "") -> Iterator[StoredFile]:
         """Every file whose name begins with ``prefix``, by name; a request for each thousand.
 
-        What is beside the pictures, in the quarantine or just coming in, is left out.
+        What is beside the pictures, in the quarantine or just coming in, is left out unless ``prefix`` is there.
         """
         location = f"{self.location.strip('/')}/" if self.location else ""
-        beside = () if location else (f"{QUARANTINE_PREFIX}/", f"{INCOMING_PREFIX}/")
+        others = () if location else (f"{QUARANTINE_PREFIX}/", f"{INCOMING_PREFIX}/")
+        beside = tuple(other for other in others if not prefix.startswith(other))
         pages = self.client.get_paginator("list_objects_v2").paginate(
             Bucket=self.bucket_name, Prefix=location + prefix
         )

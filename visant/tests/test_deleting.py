@@ -75,6 +75,24 @@ def test_all_of_it_goes_and_nothing_of_others(tmp_path):
         assert text not in receipt.read_text()
 
 
+def test_no_storage_that_is_configured_keeps_anything_of_it(s3):
+    ours, theirs = make_org("Ours"), make_org("Theirs")
+    for org in (ours, theirs):
+        make_capture(make_device(org)[0])
+        with_files_everywhere(org)
+        # What a move left where it was: no row speaks of it any more.
+        for alias in ("filesystem", "filesystem-quarantine"):
+            storages[alias].save(f"{org.pk}/devices/x/{alias}.jpeg", ContentFile(b"moved"))
+    local = [storages["filesystem"], storages["filesystem-quarantine"]]
+    before = s3.names().union(*map(stored_files, local))
+    assert sum(str(ours.pk) in name for name in before) == 5
+    assert any(name.startswith(f"incoming/{ours.pk}/") for name in s3.names())
+
+    call_command("delete_organization", ours.slug, "--yes")
+    assert s3.names().union(*map(stored_files, local)) == {name for name in before if str(ours.pk) not in name}
+    assert Deletion.objects.get().files == 5
+
+
 def test_the_audit_is_append_only_for_all_but_who_is_being_deleted():
     ours, theirs = make_org(), make_org()
     deletion = make_deletion(org=ours, due_at=timezone.now())

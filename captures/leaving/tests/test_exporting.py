@@ -17,6 +17,7 @@ from captures.leaving.archive import ArchiveReader, ArchiveRefused
 from captures.leaving.models import Export
 from captures.leaving.services import make_next_export, remove_expired_exports
 from captures.models import Capture
+from captures.storage import thumbnail_key
 from captures.upkeep import SWEEP_AFTER, sweep_files
 from devices.models import Device
 from devices.services.keys import authenticate_device
@@ -145,7 +146,18 @@ def test_a_picture_that_is_missing_or_damaged_is_an_error_and_nothing_is_written
         exported(org, tmp_path / "export")
     assert list(tmp_path.glob("*export*")) == []
     file.write_bytes(data)
+    lost = Capture.unscoped.filter(org=org).exclude(pk=capture.pk).first()
+    thumbnails = {
+        row: default_storage.save(thumbnail_key(row.storage_key), ContentFile(b"t")) for row in (capture, lost)
+    }
+    for row, key in thumbnails.items():
+        Capture.unscoped.filter(pk=row.pk).update(thumbnail_key=key)
+    default_storage.delete(thumbnails[lost])  # an import makes it anew
     exported(org, tmp_path / "export.zip")
+    with zipfile.ZipFile(tmp_path / "export.zip") as archive:
+        told = [json.loads(line) for line in archive.read("captures.jsonl").splitlines()]
+    assert [one["record_id"] for one in told if one["thumbnail"]] == [capture.record_id]
+    assert all(one["file"] for one in told)
     with pytest.raises(CommandError, match="is there already"):
         exported(org, tmp_path / "export.zip")
 
@@ -157,10 +169,26 @@ def test_what_is_no_whole_export_is_refused(tmp_path):
     listing.write_text(text.replace("abnormal", "normal  "))
     with pytest.raises(ArchiveRefused, match=r"captures\.jsonl in the export is not as it was written"):
         ArchiveReader(path)
+    for name, problem in (("captures.jsonl", "is not in the export"), ("cameras.json", "lacks something")):
+        manifest = json.loads((path / "manifest.json").read_text())
+        (path / name).unlink()
+        with pytest.raises(CommandError, match=problem):
+            call_command("import_organization", str(path), org="moved", owner="new@example.org")
+        # Not told of any more.
+        (path / "manifest.json").write_text(json.dumps({**manifest, "files": {}}))
     (path / "manifest.json").unlink()
     for bad in (path, tmp_path / "nothing", Path(__file__)):
         with pytest.raises(ArchiveRefused, match="is no export of an organization"):
             ArchiveReader(bad)
+
+
+def test_a_zip_that_lacks_a_file_it_lists_is_refused_and_is_nobody_elses_to_read(tmp_path):
+    path = exported(furnished(), tmp_path / "export.zip")
+    assert path.stat().st_mode & 0o777 == 0o600
+    with zipfile.ZipFile(path) as whole, zipfile.ZipFile(tmp_path / "part.zip", "w") as part:
+        part.writestr("manifest.json", whole.read("manifest.json"))
+    with pytest.raises(ArchiveRefused, match=r"captures\.jsonl is not in the export"):
+        ArchiveReader(tmp_path / "part.zip")
 
 
 def test_names_in_it_lead_nowhere_outside_and_bad_pictures_are_refused(tmp_path, capsys):

@@ -65,7 +65,9 @@ class Command(ImportCommand):
         if not dry_run:
             definitions.activate()
             self.tell_keys(cameras.all(), options["keys"])
-        self.conclude(tally, self.compared([(org, ledger)], options["sample"]), dry_run=dry_run)
+        wrong = self.compared([(org, ledger)], options["sample"])
+        self.tell_due(org, ledger)
+        self.conclude(tally, wrong, dry_run=dry_run)
 
 
 def _opened(path: Path) -> SourceFolder:

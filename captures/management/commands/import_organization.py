@@ -35,6 +35,7 @@ class Command(ImportCommand):
             self._bring_in(OrganizationImport(org, reader, tally, options["dry_run"]), options)
 
     def _bring_in(self, work: OrganizationImport, options: dict[str, Any]) -> None:
+        work.bring_in_retention()
         work.bring_in_cameras()
         total = work.reader.manifest["counts"]["captures"]
         with self.progress(total, " captures") as bar:
@@ -44,6 +45,7 @@ class Command(ImportCommand):
         if not work.dry_run:
             self.tell_keys(work.cameras.all(), options["keys"])
         wrong = self.compared([(work.org, work.ledger)], options["sample"])
+        self.tell_due(work.org, work.ledger)
         self.conclude(work.tally, wrong, dry_run=work.dry_run)
 
 

@@ -52,6 +52,15 @@ def test_a_file_is_saved_read_listed_and_deleted(s3):
     assert s3.names() == {"quarantine/a b/ü.jpeg", "incoming/x/y"}
 
 
+def test_what_was_swept_before_a_move_is_deleted_where_it_stayed(s3):
+    for quarantine in ("filesystem-quarantine", "quarantine"):
+        storages[quarantine].save(f"x/{quarantine}.jpeg", ContentFile(b"swept"))
+    report = sweep_files(now=timezone.now() + timedelta(days=31))
+    assert sorted(report.deleted) == ["x/filesystem-quarantine.jpeg", "x/quarantine.jpeg"]
+    assert list(storages["filesystem-quarantine"].list_files()) == []
+    assert s3.names() == set()
+
+
 def test_what_is_not_there_is_a_file_not_found(s3):
     for ask in (default_storage.open, default_storage.size, default_storage.get_modified_time):
         with pytest.raises(FileNotFoundError):
