@@ -13,7 +13,8 @@ from django.db import transaction
 from django.utils import timezone
 
 from captures.inspection import EXTENSIONS
-from captures.integrity.runs import SWEEP, turn
+from captures.integrity.models import HousekeepingRun
+from captures.integrity.runs import SWEEP, SWEEP_HELD, turn
 from captures.models import Capture, Export
 from captures.storage import THUMBNAIL
 from captures.storage.places import all_quarantines
@@ -42,8 +43,37 @@ class SweepReport:
     restored: list[str] = field(default_factory=list)
 
 
+class SweepHeld(Exception):
+    """Files without a row may be pictures that came after the backup: an operator decides first."""
+
+
+def hold_sweep_after_restore() -> int:
+    """Count the files without a row; when there are any, nothing is swept until :func:`resume_sweep`."""
+    storage: Any = default_storage
+    keys = (file.key for file in storage.list_files())
+    count = sum(len(_without_row(batch)) for batch in _batches(keys))
+    if count:
+        today = timezone.now().astimezone(UTC).date()
+        held = {"finished_at": None, "report": {"files": count}}
+        HousekeepingRun.objects.update_or_create(job=SWEEP_HELD, subject="", day=today, defaults=held)
+    return count
+
+
+def resume_sweep() -> None:
+    HousekeepingRun.objects.filter(job=SWEEP_HELD, finished_at=None).update(finished_at=timezone.now())
+
+
+def is_sweep_held() -> bool:
+    return HousekeepingRun.objects.filter(job=SWEEP_HELD, finished_at=None).exists()
+
+
 def sweep_files(*, now: datetime | None = None, dry_run: bool = False) -> SweepReport:
-    """Move files without a row, older than a day, to the quarantine; delete those there for 30 days."""
+    """Move files without a row, older than a day, to the quarantine; delete those there for 30 days.
+
+    Raises :class:`SweepHeld` after a restore onto a storage that had more files than the backup.
+    """
+    if not dry_run and is_sweep_held():
+        raise SweepHeld("After a restore nothing is swept until manage.py sweep_files --resume (docs/backup.md).")
     now = now or timezone.now()
     with scope.across_organizations("sweeps the files of all organizations"):
         return _sweep(now, dry_run)
@@ -71,6 +101,11 @@ def _sweep(now: datetime, dry_run: bool) -> SweepReport:
 
 def sweep_files_daily() -> None:
     """The day's turn, once however often it is called."""
+    if is_sweep_held():
+        logger.warning(
+            "Nothing is swept since the restore; see docs/backup.md, then manage.py sweep_files --resume."
+        )
+        return
     with turn(SWEEP, day=timezone.now().astimezone(UTC).date()) as ours:
         if ours is None:
             return

@@ -125,8 +125,10 @@ def _counts_from_zero() -> Iterator[None]:
     from django.core.cache import cache
 
     from orgs import metering
+    from visant.health import last_storage_state
 
     cache.clear()
+    last_storage_state.forget()
     yield
     metering.forget()
 

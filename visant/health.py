@@ -2,6 +2,7 @@
 
 import logging
 import secrets
+import time
 from collections.abc import Mapping
 from datetime import timedelta
 
@@ -27,6 +28,8 @@ UNKNOWN = "unknown"
 NEEDED = ("database", "schema", "storage")
 # A picture that waits longer than this for its verdict waits for a worker that is not there, or not enough.
 LATE_AFTER = timedelta(seconds=60)
+# For so long the storage is believed to be as it was found.
+STORAGE_SECONDS = 5.0
 
 
 @login_not_required
@@ -53,7 +56,7 @@ def readyz(request: HttpRequest) -> HttpResponse:
 
 def examine() -> Mapping[str, str]:
     """Return ``ok``, or what is wrong in a few words, for each part."""
-    return {**_database(), "storage": storage_state()}
+    return {**_database(), "storage": last_storage_state.now()}
 
 
 def _database() -> dict[str, str]:
@@ -70,6 +73,22 @@ def _database() -> dict[str, str]:
 
 def schema_state() -> str:
     return lack_of(pending_migrations()) or OK
+
+
+class _StorageState:
+    """What :func:`storage_state` last said in this process: whoever asks often must not write as often."""
+
+    def __init__(self) -> None:
+        self.forget()
+
+    def forget(self) -> None:
+        self._found, self._until = OK, 0.0
+
+    def now(self) -> str:
+        if time.monotonic() >= self._until:
+            self._found = storage_state()
+            self._until = time.monotonic() + STORAGE_SECONDS
+        return self._found
 
 
 def storage_state() -> str:
@@ -95,3 +114,6 @@ def process_state(kind: Heartbeat.Kind) -> str:
         return OK
     last = heartbeats.last_heard(kind)
     return f"none is running; one was last heard of at {last:%Y-%m-%d %H:%M:%S} UTC" if last else "none is running"
+
+
+last_storage_state = _StorageState()

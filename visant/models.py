@@ -31,9 +31,13 @@ class Heartbeat(models.Model):
 
 
 class BackupQuerySet(models.QuerySet["Backup"]):
-    def verified_since(self, moment: datetime) -> "BackupQuerySet":
-        """Those that were restored on trial since, and found good."""
-        return self.filter(verified_at__gte=moment, verify_problems=0)
+    def good(self) -> "BackupQuerySet":
+        """Those that were restored on trial and found good, with every picture as it should be."""
+        return self.filter(verified_at__isnull=False, verify_problems=0, problems=0)
+
+    def good_since(self, moment: datetime) -> "BackupQuerySet":
+        """The good ones that were made since: an older one, tried again, has nothing of what came later."""
+        return self.good().filter(made_at__gte=moment)
 
 
 class Backup(models.Model):

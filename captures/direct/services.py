@@ -156,6 +156,8 @@ def sweep_uploads(*, now: datetime | None = None) -> int:
 
 def _read(pending: PendingUpload) -> bytes | None:
     """What came; None if nothing is there. More than was announced is not read to its end."""
+    if "s3" not in settings.STORAGES:
+        return None  # begun before the bucket was given up, or before a restore to where there is none
     name = incoming_key(org_id=pending.org_id, pk=pending.pk)
     try:
         with storages["s3"].open(name) as file:

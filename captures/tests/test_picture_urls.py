@@ -43,6 +43,14 @@ def test_a_signed_address_opens_its_picture_without_a_login():
     assert abs(int(answer["Cache-Control"].split("=")[1].split(",")[0]) - left) < 5
 
 
+def test_an_address_outlives_the_change_of_the_key_it_was_signed_with(settings):
+    url = picture_url(make_capture().storage_key)
+    settings.SECRET_KEY, settings.SECRET_KEY_FALLBACKS = "a new one", [settings.SECRET_KEY]
+    assert fetch(url).status_code == 200
+    settings.SECRET_KEY_FALLBACKS = []
+    assert fetch(url).status_code == 403
+
+
 @pytest.mark.parametrize("change", ["signature", "ends", "key"])
 def test_an_altered_address_opens_nothing(change):
     mine, theirs = make_capture(), make_capture()

@@ -20,7 +20,7 @@ from captures import upkeep
 from captures.models import Capture, HousekeepingRun
 from captures.services import store_capture
 from captures.storage import thumbnail_key
-from captures.upkeep import SweepReport, sweep_files, sweep_files_daily
+from captures.upkeep import SweepHeld, SweepReport, hold_sweep_after_restore, sweep_files, sweep_files_daily
 from tests.builders import MOMENT, make_capture, make_device, make_jpeg, make_picture, stored_files
 from tests.problems import refused
 from tests.threads import at_once
@@ -233,6 +233,18 @@ def test_the_sweep_moves_what_no_row_speaks_of_and_nothing_else(world):
     assert stored_files(storages["quarantine"]) == orphans
     assert {storages["quarantine"].open(key).read() for key in orphans} == {b"left"}
     assert sweep() == ["3 files older than a day: 0 quarantined, 0 deleted from the quarantine."]
+
+
+def test_after_a_restore_nothing_is_swept_until_an_operator_says_so():
+    assert hold_sweep_after_restore() == 0
+    key = left_over("a/newer-than-the-backup.jpeg", days=2)
+    assert hold_sweep_after_restore() == 1
+    sweep_files_daily()
+    with pytest.raises(SweepHeld):
+        sweep_files()
+    assert stored_files() == {key}
+    assert sweep("--dry-run")[0] == f"would be quarantined  {key}"
+    assert sweep("--resume")[0] == f"quarantined  {key}"
 
 
 def test_a_file_is_left_alone_for_a_day():

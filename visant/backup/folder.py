@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 from visant.backup.errors import BackupError, NotComplete, UnknownVersion
 from visant.backup.tables import line
@@ -65,6 +65,17 @@ class StoredBackup:
 
     def content(self, entry: FileEntry) -> Path:
         return content_path(self.folder.parent, entry.sha256)
+
+    @contextmanager
+    def open_content(self, entry: FileEntry) -> Iterator[BinaryIO | None]:
+        """The file itself, to be read; None if it is gone from the backup."""
+        try:
+            file = self.content(entry).open("rb")
+        except FileNotFoundError:
+            yield None
+            return
+        with file:
+            yield file
 
     def refuse_altered(self) -> None:
         """Raise :class:`NotComplete` unless every table and list is byte by byte what the manifest says."""

@@ -8,20 +8,21 @@ from django.utils import timezone
 
 from visant.models import Backup
 
-VERIFY_WITHIN = timedelta(days=7)
+FRESH = timedelta(days=7)
 
 
 def backup_warning() -> str:
-    """Return a sentence when no backup was verified for a week, else an empty text.
+    """Return a sentence when no good backup was made and verified for a week, else an empty text.
 
     Not while there has been nothing to lose for that long, nor with DEBUG. Two or three short queries.
     """
-    since = timezone.now() - VERIFY_WITHIN
-    if settings.DEBUG or Backup.objects.verified_since(since).exists() or not _was_in_use(since):
+    since = timezone.now() - FRESH
+    if settings.DEBUG or Backup.objects.good_since(since).exists() or not _was_in_use(since):
         return ""
-    verified = Backup.objects.filter(verify_problems=0).order_by("-verified_at").first()
-    if verified is not None and verified.verified_at is not None:
-        return f"The last backup that was verified was so on {verified.verified_at:%d %B %Y}: {verified.folder}."
+    if good := Backup.objects.good().order_by("-made_at").first():
+        return f"The last good backup that was verified was made on {good.made_at:%d %B %Y}: {good.folder}."
+    if lossy := Backup.objects.filter(verify_problems=0, problems__gt=0).order_by("-made_at").first():
+        return f"The last backup that was verified lacks {lossy.problems} pictures as they were: {lossy.folder}."
     if Backup.objects.exists():
         return "There are backups, but none was ever verified: whether they can be restored is not known."
     return "There is no backup of this installation."

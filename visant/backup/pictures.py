@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import chain, islice
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import BinaryIO, NamedTuple, TypeVar
 
 from django.core.files.base import File
 from django.core.files.storage import Storage
@@ -72,18 +72,21 @@ def copy_in(wanted: Wanted, *, source: Storage, root: Path) -> FileEntry:
 
 
 def copy_out(entry: FileEntry, *, backup: StoredBackup, target: Storage) -> Copied:
-    """Put a file back, and read it again from where it was put."""
+    """Put a file back, and read it again from where it was put.
+
+    What the storage has is replaced only by what is known to be good: the backup's may be the damaged one.
+    """
     if not entry.is_kept:
         return Copied(entry, entry.problem)
-    if target.exists(entry.key):
-        if _digest_in(target, entry.key) == entry.sha256:
-            return Copied(entry, "there")
-        target.delete(entry.key)  # a restore that was cut short
-    try:
-        content = backup.content(entry).open("rb")
-    except FileNotFoundError:
-        return Copied(entry, "missing in the backup")
-    with content:
+    with backup.open_content(entry) as content:
+        if target.exists(entry.key):
+            if _digest_in(target, entry.key) == entry.sha256:
+                return Copied(entry, entry.problem or "there")
+            if problem := entry.problem or _problem_of(content, entry):
+                return Copied(entry, f"{problem} in the backup, and another in the storage was left")
+            target.delete(entry.key)  # a restore that was cut short
+        if content is None:
+            return Copied(entry, "missing in the backup")
         target.save(entry.key, File(content))
     if _digest_in(target, entry.key) == entry.sha256:
         return Copied(entry, entry.problem)
@@ -100,6 +103,15 @@ def refuse_storage_away(entries: Iterable[FileEntry]) -> Iterator[FileEntry]:
         if in_a_row == UNREADABLE_IN_A_ROW:
             raise StorageAway(f"{in_a_row} files in a row could not be read, {entry.key} the last of them.")
         yield entry
+
+
+def _problem_of(content: BinaryIO | None, entry: FileEntry) -> str:
+    """What is wrong with a file of the backup, which is read and wound back."""
+    if content is None:
+        return "missing"
+    problem = "" if digest_of(content) == entry.sha256 else "damaged"
+    content.seek(0)
+    return problem
 
 
 class _Unreadable(Exception):

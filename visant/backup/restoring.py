@@ -22,7 +22,7 @@ from visant.backup.folder import StoredBackup
 from visant.backup.pictures import copy_out, several_at_once
 from visant.backup.schema import bring_to, bring_up_to_date, refuse_unknown
 from visant.backup.secret_keys import lacking
-from visant.backup.tables import MADE_BY_MIGRATING, insert_rows, models_in_order, points_at_itself
+from visant.backup.tables import LEFT_OUT, MADE_BY_MIGRATING, insert_rows, models_in_order, points_at_itself
 
 # Problems that are told one by one; beyond, their number says enough.
 MOST_TOLD = 1000
@@ -30,12 +30,15 @@ MOST_TOLD = 1000
 
 @dataclass
 class RestoreReport:
-    """What came back. ``outcomes`` counts files, ``problems`` names those that are not what they were."""
+    """What came back. ``outcomes`` counts files, ``problems`` names those that are not what they were.
+
+    ``without_row``: so many files are in the storage of which the backup knows nothing; the sweep waits."""
 
     rows: int = 0
     outcomes: Counter[str] = field(default_factory=Counter)
     problems: list[str] = field(default_factory=list)
     lacking_secrets: list[str] = field(default_factory=list)
+    without_row: int = 0
 
     @property
     def files(self) -> int:
@@ -63,6 +66,7 @@ def restore_backup(backup: StoredBackup, *, quiet: bool = False) -> RestoreRepor
         _put_files_back(backup, report, quiet=quiet)
         report.rows = load_rows(backup, alias, quiet=quiet)
         bring_up_to_date(alias)
+        report.without_row = import_string("captures.upkeep.hold_sweep_after_restore")()
     return report
 
 
@@ -76,7 +80,9 @@ def load_rows(backup: StoredBackup, alias: str, *, quiet: bool = False) -> int:
         for label in MADE_BY_MIGRATING:
             rows: Any = models[label]._base_manager.using(alias).all()
             rows._raw_delete(alias)
-        for table in tqdm(backup.manifest["tables"], "Tables", disable=quiet or None):
+        # An earlier Visant may have written what is left out today.
+        tables = [table for table in backup.manifest["tables"] if table["model"] not in LEFT_OUT]
+        for table in tqdm(tables, "Tables", disable=quiet or None):
             count += _load_table(backup, table, models, alias)
         connections[alias].check_constraints()
         _reset_sequences(list(models.values()), alias)

@@ -17,8 +17,14 @@ from django.db.models.sql import InsertQuery
 from django.utils.duration import duration_string
 
 # Sessions (people log in again), wake-ups (what is to be done stands in other rows), what was backed up where, and
-# exports, whose files are not kept: they are asked for anew.
-LEFT_OUT = {"sessions.session", "django_tasks_database.dbtaskresult", "visant.backup", "captures.export"}
+# exports and uploads that were begun, whose files are not kept: they are asked for anew.
+LEFT_OUT = {
+    "sessions.session",
+    "django_tasks_database.dbtaskresult",
+    "visant.backup",
+    "captures.export",
+    "captures.pendingupload",
+}
 # Rows that migrating makes, and whose ids others point at: a restore replaces them.
 MADE_BY_MIGRATING = ("auth.permission", "contenttypes.contenttype")
 BATCH = 500

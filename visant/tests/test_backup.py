@@ -20,6 +20,7 @@ from tests.builders import logged_in, make_capture, make_device, make_jpeg, make
 from visant.backup.errors import BackupError, NotComplete, NotEmpty, UnknownVersion
 from visant.backup.folder import complete_backups, content_path, find_backup, locked
 from visant.backup.making import make_backup
+from visant.backup.pictures import copy_out
 from visant.backup.restoring import restore_backup
 from visant.backup.verifying import verify_backup
 from visant.models import Backup
@@ -87,6 +88,14 @@ def test_a_missing_or_damaged_picture_is_listed_and_does_not_end_it(root, capsys
     [entry] = [entry for entry in backup.entries() if entry.key == damaged.storage_key]
     assert backup.content(entry).read_bytes() == b"not what it was"
     assert Backup.objects.get().problems == 2
+    with pytest.raises(CommandError, match="as it was made, but 2 files were missing") as refusal:
+        call_command("backup", "verify", str(root))
+    assert refusal.value.returncode == 3
+    # Mended since: a good file is not given up for a damaged one.
+    Path(default_storage.path(damaged.storage_key)).write_bytes(b"mended")
+    assert copy_out(entry, backup=backup, target=default_storage).outcome.startswith("damaged in the backup")
+    assert default_storage.open(damaged.storage_key).read() == b"mended"
+    Path(default_storage.path(damaged.storage_key)).write_bytes(b"not what it was")
     # It is tried again the next time, when it may be there again.
     default_storage.save(missing.storage_key, ContentFile(make_jpeg(1)))
     Capture.unscoped.filter(pk=missing.pk).update(sha256=hashlib.sha256(make_jpeg(1)).hexdigest())
@@ -215,10 +224,15 @@ def test_operators_are_told_when_none_was_verified_for_a_week(settings, client):
     backup.verify_problems = 1
     backup.save()
     assert told()
-    backup.verified_at, backup.verify_problems = now - timedelta(days=8), 0
+    # An old one that is tried every week has nothing of what came since.
+    backup.made_at, backup.verified_at, backup.verify_problems = now - timedelta(days=8), now, 0
     backup.save()
     [sentence] = warnings()
-    assert sentence.endswith(f"{backup.verified_at:%d %B %Y}: /mnt/backup/1.")
+    assert sentence.endswith(f"{backup.made_at:%d %B %Y}: /mnt/backup/1.")
+    backup.made_at, backup.problems = now, 3
+    backup.save()
+    [sentence] = warnings()
+    assert "lacks 3 pictures" in sentence
     settings.DEBUG = True
     assert (warnings(), told()) == ([], False)
 

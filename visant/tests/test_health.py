@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from tests.builders import make_capture
 from visant import heartbeats
+from visant.health import last_storage_state
 from visant.models import Heartbeat
 
 FIT = {"database": "ok", "schema": "ok", "storage": "ok"}
@@ -57,6 +58,16 @@ def test_it_is_not_ready_when_files_cannot_be_written(client, settings, tmp_path
         503,
         {**READY, "status": "unavailable", "storage": "not writable (File exists)"},
     )
+
+
+@pytest.mark.django_db
+def test_the_storage_is_not_written_to_for_everybody_who_asks(client, settings, tmp_path):
+    assert client.get("/readyz").json()["storage"] == "ok"
+    (tmp_path / "blocked").write_text("")
+    settings.MEDIA_ROOT = tmp_path / "blocked"
+    assert client.get("/readyz").json()["storage"] == "ok"
+    last_storage_state.forget()
+    assert client.get("/readyz").json()["storage"] == "not writable (File exists)"
 
 
 @pytest.mark.django_db

@@ -103,7 +103,8 @@ def test_any_process_may_be_killed_and_nothing_acknowledged_is_lost_or_doubled(l
     assert_judged(layout)
     assert_camera_is_listened_to(layout, camera)
     assert requests.get(f"{layout.url}/metrics", timeout=10).status_code == 404
-    ready = requests.get(f"{layout.url}/readyz", timeout=10)
+    assert requests.get(f"{layout.url}/readyz", timeout=10).status_code == 404
+    ready = requests.get(f"http://127.0.0.1:{layout.ports['web-1']}/readyz", timeout=10)
     assert (ready.status_code, ready.json()["worker"], ready.json()["scheduler"]) == (200, "ok", "ok")
 
 

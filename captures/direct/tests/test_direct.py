@@ -258,6 +258,12 @@ def test_an_outage_before_it_is_complete_loses_nothing(camera, s3):
     assert s3.names() == {Capture.unscoped.get().storage_key}
 
 
+def test_when_the_bucket_was_given_up_the_camera_sends_it_anew(camera, settings):
+    offer = camera.begin(make_jpeg(1)).json()
+    settings.STORAGES = {name: storage for name, storage in settings.STORAGES.items() if name != "s3"}
+    assert refused(camera.complete(offer)) == (409, "upload_missing", True, True)
+
+
 def test_what_was_abandoned_is_swept_after_a_day(camera, s3):
     offer, done = camera.begin(make_jpeg(1)).json(), camera.hand_in(make_jpeg(2), record_id="r2")
     camera.put(offer, make_jpeg(1))

@@ -5,6 +5,7 @@ from django.core.files.storage import storages
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from tqdm import tqdm
 
+from captures.storage.checks import bucket_trouble
 from captures.storage.moving import MoveReport, count_files, move_files
 
 OTHER = {"s3": "filesystem", "filesystem": "s3"}
@@ -26,6 +27,8 @@ class Command(BaseCommand):
     def handle(self, **options: Any) -> None:
         target = options["to"]
         self._refuse(target, delete_source=options["delete_source"], dry_run=options["dry_run"])
+        if not options["dry_run"]:
+            self._make_ready(target)
         try:
             # Shown to people at a terminal only.
             with tqdm(total=count_files(), unit="file", disable=None, file=self.stderr) as bar:
@@ -51,6 +54,11 @@ class Command(BaseCommand):
             )
         if delete_source and dry_run:
             raise CommandError("Either --dry-run or --delete-source.")
+
+    def _make_ready(self, target: str) -> None:
+        """A bucket that is missing is made, if the account may."""
+        for trouble in bucket_trouble(target):
+            raise CommandError(f"{trouble.what} {trouble.fix}")
 
     def _tell(self, report: MoveReport, *, dry_run: bool) -> None:
         for outcome, key in report.trouble:

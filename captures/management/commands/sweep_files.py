@@ -1,8 +1,8 @@
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from captures.upkeep import sweep_files
+from captures.upkeep import SweepHeld, resume_sweep, sweep_files
 
 
 class Command(BaseCommand):
@@ -10,9 +10,19 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--dry-run", action="store_true", help="say what would be done, and do nothing")
+        parser.add_argument(
+            "--resume", action="store_true", help="after a restore: files that no row speaks of may go from now on"
+        )
 
     def handle(self, **options: Any) -> None:
-        report = sweep_files(dry_run=options["dry_run"])
+        if options["resume"] and options["dry_run"]:
+            raise CommandError("Either --dry-run or --resume.")
+        if options["resume"]:
+            resume_sweep()
+        try:
+            report = sweep_files(dry_run=options["dry_run"])
+        except SweepHeld as error:
+            raise CommandError(str(error)) from error
         would = "would be " if options["dry_run"] else ""
         for key in report.quarantined:
             self.stdout.write(f"{would}quarantined  {key}")

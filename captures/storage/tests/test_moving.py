@@ -181,3 +181,11 @@ def test_while_both_are_used_a_page_shows_pictures_of_either(s3, start):
     url = page.partition('<img src="')[2].partition('"')[0]
     assert url.startswith("/pictures/")
     assert Client().get(url).getvalue() == make_jpeg(1)
+
+
+def test_a_bucket_that_is_missing_is_made(s3, start, settings):
+    names = judged()
+    options = {**settings.STORAGES["s3"]["OPTIONS"], "bucket_name": "visant-not-made-yet"}
+    settings.STORAGES = {**settings.STORAGES, "s3": {**settings.STORAGES["s3"], "OPTIONS": options}}
+    assert move("--to", "s3").startswith("3 files: 3 copied.")
+    assert {file.key for file in storages["s3"].list_files()} == names

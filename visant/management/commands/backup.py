@@ -70,6 +70,11 @@ class Command(BaseCommand):
             self.stderr.write(problem)
         if report.problems:
             raise CommandError(f"{len(report.problems)} problems: it is not as it was.", returncode=EXIT_DAMAGE)
+        if problems_of(backup):
+            raise CommandError(
+                f"It is as it was made, but {problems_of(backup)} files were {' or '.join(DAMAGE)} already.",
+                returncode=EXIT_DAMAGE,
+            )
 
     def _list(self, root: Path, options: dict[str, Any]) -> None:
         for backup in complete_backups(root):

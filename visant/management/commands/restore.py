@@ -33,10 +33,22 @@ class Command(BaseCommand):
             f"({report.outcomes['there']} files were there already)."
         )
         self._tell_of_secrets(backup, report)
+        self._tell_of_files_without_row(report)
         for problem in report.problems:
             self.stderr.write(problem)
         if report.damaged:
             raise CommandError(f"{report.damaged} files are missing or damaged.", returncode=EXIT_DAMAGE)
+
+    def _tell_of_files_without_row(self, report: RestoreReport) -> None:
+        if not report.without_row:
+            return
+        self.stderr.write(
+            self.style.ERROR(
+                f"THE STORAGE HAS {report.without_row} FILES THAT NO ROW SPEAKS OF: newer than the backup, or "
+                "another installation's. If another installation uses this storage, do not start this one. "
+                "Nothing is swept until manage.py sweep_files --resume; what to do before: docs/backup.md."
+            )
+        )
 
     def _tell_of_secrets(self, backup: StoredBackup, report: RestoreReport) -> None:
         if not report.lacking_secrets:
