@@ -16,7 +16,7 @@ from captures.inspection import EXTENSIONS
 from captures.integrity.models import HousekeepingRun
 from captures.integrity.runs import SWEEP, SWEEP_HELD, turn
 from captures.models import Capture, Export
-from captures.storage import THUMBNAIL
+from captures.storage import READINESS_PREFIX, THUMBNAIL
 from captures.storage.places import all_quarantines
 from orgs import scope
 from orgs.models import Organization
@@ -84,7 +84,7 @@ def _sweep(now: datetime, dry_run: bool) -> SweepReport:
     seen, orphans = 0, []
     for batch in _batches(_old_files(default_storage, before=now - SWEEP_AFTER)):
         seen += len(batch)
-        orphans += _without_row(_of_known_organizations(batch))
+        orphans += _without_row(_ours(batch))
     # Also that of the storage pictures were moved from.
     expired = [(key, place) for place in all_quarantines() for key in _old_files(place, before=now - QUARANTINE)]
     keys = [key for key, _ in expired]
@@ -124,11 +124,11 @@ def _old_files(storage: Any, *, before: datetime) -> Iterator[str]:
     return (file.key for file in storage.list_files() if file.modified_at < before)
 
 
-def _of_known_organizations(keys: list[str]) -> list[str]:
-    """Leave out the files of organizations this database does not know: it is not the one they belong to."""
+def _ours(keys: list[str]) -> list[str]:
+    """Leave out what others keep beside us, and files of organizations that another database knows."""
     owners = {key: _uuid(key.partition("/")[0]) for key in keys}
     known = set(Organization.objects.filter(pk__in=filter(None, owners.values())).values_list("pk", flat=True))
-    return [key for key, owner in owners.items() if owner is None or owner in known]
+    return [key for key, owner in owners.items() if owner in known or key.startswith(f"{READINESS_PREFIX}/")]
 
 
 def _uuid(text: str) -> uuid.UUID | None:

@@ -25,6 +25,7 @@ from captures.leaving.telling import RULE
 from captures.models import Capture
 from captures.moving.cameras import Cameras
 from captures.moving.checking import Ledger
+from captures.moving.deleted import Deleted
 from captures.moving.outcomes import Fate, Outcome, Refused, Tally
 from captures.moving.pictures import checked_picture, checked_thumbnail, thumbnail_of
 from devices.models import Device
@@ -208,6 +209,8 @@ class OrganizationImport:
         alike = self._org_captures().filter(captured_at__in=[row.captured_at for row in rows])
         records = {(row.device_id, row.record_id): row for row in like}
         moments = {(row.device_id, row.captured_at, row.sha256): row for row in alike}
+        by_record = [(row.device_id, row.record_id) for row in rows]
+        deleted = Deleted(self.org, by_record, [(row.device_id, row.captured_at, row.sha256) for row in rows])
         for arrival in arrivals:
             if arrival.row is None:
                 continue
@@ -219,6 +222,10 @@ class OrganizationImport:
                 arrival.fate = Fate(
                     Outcome.REFUSED, "in_the_way", "Another capture has its record id or its place."
                 )
+            elif gone := deleted.fate_of(
+                (row.device_id, row.record_id), (row.device_id, row.captured_at, row.sha256)
+            ):
+                arrival.fate = gone
             else:
                 records[row.device_id, row.record_id] = row
                 moments[row.device_id, row.captured_at, row.sha256] = row

@@ -17,6 +17,7 @@ from captures.evaluation.models import Evaluation
 from captures.models import Capture
 from captures.moving.checking import Ledger
 from captures.moving.definitions import Definitions
+from captures.moving.deleted import Deleted
 from captures.moving.outcomes import Fate, Outcome, Tally
 from captures.moving.pictures import thumbnail_of
 from captures.moving.rows import Arrival, evaluations_of, row_of
@@ -114,10 +115,14 @@ class Writer:
     def _sorted_out(self, arrivals: Sequence[Arrival]) -> list[Fate | None]:
         """None for each that is new, which has its row then."""
         known = Known(self._rows_like(arrivals))
+        deleted = Deleted(
+            self._org, [arrival.by_record for arrival in arrivals], [arrival.by_picture for arrival in arrivals]
+        )
         fates: list[Fate | None] = []
         for arrival in arrivals:
             bare = known.unpictured(arrival)
             fate = None if bare else known.fate_of(arrival)
+            fate = fate or (None if bare else deleted.fate_of(arrival.by_record, arrival.by_picture))
             if fate is None and (would_be := self._would_be.fate_of(arrival)):
                 fate = would_be._replace(capture="")
             if fate is None:

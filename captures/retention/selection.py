@@ -89,9 +89,10 @@ def _oldest(group: Group, org: Organization, at: datetime, *, excess: int) -> It
 def _walk(camera: Camera, tiers: Tiers, *, to_the_end: bool = False) -> Iterator[tuple[Seen, bool]]:
     """What is not expired, the earliest first, each with whether thinning lets it go.
 
-    As far as there is thinning; ``to_the_end`` all. Only the index is read.
+    As far as there is thinning; ``to_the_end`` all. Passed over are captures without a picture, which free nothing
+    and stand for none.
     """
-    captures = Capture.unscoped.filter(device=camera.pk)
+    captures = Capture.unscoped.pictured().filter(device=camera.pk)
     if to_the_end:
         unset = captures.filter(captured_at__lt=DOUBTFUL_BEFORE)
         if tiers.expired is not None:

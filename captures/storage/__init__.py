@@ -7,6 +7,7 @@ is in it, by ``list_files(prefix)``, with sizes and moments.
 
 from captures.storage.files import DurableFileSystemStorage
 from captures.storage.keys import (
+    READINESS_PREFIX,
     THUMBNAIL,
     StorageDown,
     StoredFile,
@@ -17,6 +18,7 @@ from captures.storage.keys import (
 )
 
 __all__ = [
+    "READINESS_PREFIX",
     "THUMBNAIL",
     "DurableFileSystemStorage",
     "StorageDown",

@@ -8,6 +8,8 @@ from django.conf import settings
 from django.core.files.base import ContentFile
 from django.core.files.storage import storages
 
+from captures.storage.keys import READINESS_PREFIX
+
 
 class Trouble(NamedTuple):
     """``passes``: it may end by itself, as an outage does; a start need not be refused for it."""
@@ -131,7 +133,7 @@ def _explain(code: str, storage: Any) -> Trouble:
 def _write_trouble(alias: str) -> list[Trouble]:
     storage = storages[alias]
     try:
-        storage.delete(storage.save(f"readiness/{secrets.token_hex(8)}", ContentFile(b"ready?")))
+        storage.delete(storage.save(f"{READINESS_PREFIX}/{secrets.token_hex(8)}", ContentFile(b"ready?")))
     except OSError as error:
         where = f"the bucket {storage.bucket_name}" if hasattr(storage, "bucket_name") else str(storage.path(""))
         what = f"Nothing can be written to {where}: {error.strerror}."

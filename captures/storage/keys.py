@@ -8,6 +8,8 @@ THUMBNAIL = "_thumb.jpeg"
 # Beside the pictures, in the same bucket: what was swept, and what cameras are just handing in.
 QUARANTINE_PREFIX = "quarantine"
 INCOMING_PREFIX = "incoming"
+# Below it a file is written and deleted again, to see whether that can be done (visant/health.py, too).
+READINESS_PREFIX = "readiness"
 CONTENT_TYPES = {"jpeg": "image/jpeg", "png": "image/png", "webp": "image/webp"}
 
 

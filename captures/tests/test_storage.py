@@ -209,17 +209,17 @@ def world():
         left_over(thumbnail_key(fresh.storage_key)),  # made by a worker that died before it told the row
         left_over(f"{folder}/.018f.jpeg.0a1b2c3d.part"),
         left_over("readiness/0123456789abcdef"),
-        left_over("elsewhere/notes.txt"),
     }
+    foreign = {left_over("2025/10/20/an-old-archive.jpeg"), left_over("elsewhere/notes.txt")}
     age(*kept, days=400)
-    return kept, orphans
+    return kept | foreign, orphans
 
 
 def test_a_dry_run_says_what_would_be_done_and_does_nothing(world):
     kept, orphans = world
     *lines, total = sweep("--dry-run")
     assert sorted(lines) == sorted(f"would be quarantined  {key}" for key in orphans)
-    assert total == "10 files older than a day: 7 would be quarantined, 0 would be deleted from the quarantine."
+    assert total == "11 files older than a day: 6 would be quarantined, 0 would be deleted from the quarantine."
     assert stored_files() == kept | orphans
     assert stored_files(storages["quarantine"]) == set()
 
@@ -228,11 +228,11 @@ def test_the_sweep_moves_what_no_row_speaks_of_and_nothing_else(world):
     kept, orphans = world
     *lines, total = sweep()
     assert sorted(lines) == sorted(f"quarantined  {key}" for key in orphans)
-    assert total == "10 files older than a day: 7 quarantined, 0 deleted from the quarantine."
+    assert total == "11 files older than a day: 6 quarantined, 0 deleted from the quarantine."
     assert stored_files() == kept
     assert stored_files(storages["quarantine"]) == orphans
     assert {storages["quarantine"].open(key).read() for key in orphans} == {b"left"}
-    assert sweep() == ["3 files older than a day: 0 quarantined, 0 deleted from the quarantine."]
+    assert sweep() == ["5 files older than a day: 0 quarantined, 0 deleted from the quarantine."]
 
 
 def test_after_a_restore_nothing_is_swept_until_an_operator_says_so():
@@ -248,14 +248,14 @@ def test_after_a_restore_nothing_is_swept_until_an_operator_says_so():
 
 
 def test_a_file_is_left_alone_for_a_day():
-    young = left_over("a/young.jpeg", days=0.99)
-    old = left_over("a/old.jpeg", days=1.01)
+    young = left_over("readiness/young.jpeg", days=0.99)
+    old = left_over("readiness/old.jpeg", days=1.01)
     assert sweep_files().quarantined == [old]
     assert stored_files() == {young}
 
 
 def test_the_quarantine_keeps_a_file_for_thirty_days_from_when_it_came():
-    key = left_over("a/ancient.jpeg", days=500)
+    key = left_over("readiness/ancient.jpeg", days=500)
     sweep_files()
     assert sweep_files().deleted == []
     quarantine = storages["quarantine"]
@@ -269,7 +269,7 @@ def test_the_quarantine_keeps_a_file_for_thirty_days_from_when_it_came():
 
 
 def test_a_moment_may_be_given_instead_of_now():
-    key = left_over("a/new.jpeg", days=0)
+    key = left_over("readiness/new.jpeg", days=0)
     assert sweep_files(now=timezone.now() + timedelta(days=2), dry_run=True).quarantined == [key]
 
 
@@ -289,14 +289,14 @@ def test_a_picture_of_any_format_keeps_its_thumbnail():
 
 def test_the_sweep_asks_for_many_files_at_once(django_assert_num_queries):
     for number in range(30):
-        left_over(f"a/{number}.jpeg")
+        left_over(f"readiness/{number}.jpeg")
     with django_assert_num_queries(2):  # pictures, and exports
         assert len(sweep_files(dry_run=True).quarantined) == 30
 
 
 @pytest.mark.django_db(transaction=True)
 def test_two_sweeps_at_once_do_not_get_in_each_others_way():
-    orphans = {left_over(f"a/{number}.jpeg") for number in range(60)}
+    orphans = {left_over(f"readiness/{number}.jpeg") for number in range(60)}
     reports = at_once(lambda _: sweep_files(), 3)
     assert [type(report) for report in reports] == [SweepReport] * 3
     assert stored_files() == set()
@@ -330,7 +330,7 @@ def test_a_row_that_comes_while_its_file_is_moved_gets_it_back(monkeypatch):
 
 
 def test_the_days_sweep_is_done_once_and_says_what_it_did():
-    left_over("a/old.jpeg")
+    left_over("readiness/old.jpeg")
     for _ in range(2):
         sweep_files_daily()
     run = HousekeepingRun.objects.get()

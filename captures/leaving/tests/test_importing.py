@@ -6,6 +6,7 @@ import pytest
 from django.core.management import call_command
 
 from captures.models import RetentionPolicy
+from captures.retention.deleting import delete_capture
 from captures.retention.rules import Rule, rule_of
 from captures.retention.tests.builders import make_policy
 from orgs.models import Organization
@@ -46,6 +47,17 @@ def test_retention_and_holds_come_along_once_and_what_goes_tonight_is_said(tmp_p
     assert "2 retention policies in the source: 2 imported" in printed
     assert "2 of these are past the retention of this organization and go tonight." in printed
     assert "2 retention policies in the source: 0 imported, 2 already there" in brought_in(path, capsys)
+
+
+@pytest.mark.django_db
+def test_what_was_deleted_here_does_not_come_back(tmp_path, capsys):
+    capture = make_capture()
+    path = exported(capture.org, tmp_path)
+    brought_in(path, capsys)
+    moved = Organization.objects.get(slug="moved")
+    delete_capture(capture=moved.captures.get(), acting_user=None)
+    assert "deleted_here" in brought_in(path, capsys)
+    assert moved.captures.count() == 0
 
 
 @pytest.mark.django_db

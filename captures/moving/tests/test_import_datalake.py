@@ -16,6 +16,7 @@ from captures.evaluation.services import evaluate_next, retry_failed
 from captures.models import Capture, Definition, Evaluation, EvaluationStatus
 from captures.moving.folder import SourceFolder
 from captures.moving.outcomes import Refused
+from captures.retention.deleting import delete_capture
 from devices.models import Device, DeviceKey
 from orgs.models import AuditEntry, MonthlyUsage, Organization, User
 from tests.archives import TEXTS, Archive
@@ -96,6 +97,17 @@ def test_run_again_it_adds_nothing(archive, capsys):
     printed = bring_in(archive, capsys, batch=2)
     assert "21 files in the source: 0 imported, 21 already there, 0 refused" in printed
     assert (rows(), stored_files()) == (before, files)
+
+
+def test_what_was_deleted_here_does_not_come_back(archive, capsys):
+    archive.fill(2)
+    bring_in(archive, capsys)
+    first, second = Capture.unscoped.order_by("pk")
+    delete_capture(capture=first, acting_user=None)
+    printed = bring_in(archive, capsys)
+    assert "6 files in the source: 0 imported, 3 already there, 3 refused" in printed
+    assert "deleted_here" in printed
+    assert Capture.unscoped.get() == second
 
 
 @pytest.mark.parametrize("there", [False, True])

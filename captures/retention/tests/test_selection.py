@@ -212,3 +212,12 @@ def test_what_is_previewed_is_what_happens(small_batches, common, own, cap, arch
         assert org.captures.filter(hold=True).count() == sum(kept_by == "hold" for *_, kept_by in archive)
         assert prune(org, at=AT).pictures == 0
         transaction.set_rollback(True)
+
+
+def test_what_came_without_its_picture_stands_for_none_in_thinning_and_frees_no_bytes(device):
+    bare, *pictured = make_rows(device, [local(2026, 6, 10, hour) for hour in (12, 13, 14)])
+    nothing = {"storage_key": "", "sha256": "", "byte_size": 0, "evaluation_status": "skipped"}
+    Capture.unscoped.filter(pk=bare.pk).update(evaluation_due_at=None, **nothing)
+    make_policy(device.org, all_days=1, hourly_days=0, bytes=1500)
+    assert prune(device.org, at=AT) == Preview(AT, 1, 1000)
+    assert set(device.captures.values_list("pk", flat=True)) == {bare.pk, pictured[0].pk}
