@@ -99,13 +99,22 @@ def changes() -> dict[str, list[Any]]:
     """Typical changes by name, each with its steps; the last ones are how it is not to be done."""
     from django.db import migrations, models
 
-    from orgs.migrating import AddConstraintNotValid, AddIndexConcurrently, Backfill, ValidateConstraint
+    from orgs.migrating import (
+        AddConstraintNotValid,
+        AddIndexConcurrently,
+        AddUniqueIndexConcurrently,
+        Backfill,
+        ValidateConstraint,
+    )
 
     def index(name: str) -> models.Index:
         return models.Index(fields=["org", "trigger_label", "-captured_at"], name=name)
 
     def check(name: str) -> models.CheckConstraint:
         return models.CheckConstraint(condition=models.Q(weather__in=["", "unknown", "rain"]), name=name)
+
+    def once(name: str) -> models.UniqueConstraint:
+        return models.UniqueConstraint(fields=["storage_key"], condition=~models.Q(storage_key=""), name=name)
 
     def field(name: str, kind: models.Field) -> Any:
         return migrations.AddField("capture", name, kind)
@@ -127,7 +136,10 @@ def changes() -> dict[str, list[Any]]:
         "the check validated": [ValidateConstraint("capture", "bench_check")],
         "a foreign key that may be NULL": [field("seen_by", person)],
         "an index, concurrently": [AddIndexConcurrently("capture", index("bench_index"))],
+        "a unique index, concurrently": [AddUniqueIndexConcurrently("capture", once("bench_once"))],
+        "a unique index removed": [migrations.RemoveConstraint("capture", "bench_once")],
         "not so: an index, plainly": [migrations.AddIndex("capture", index("bench_plain_index"))],
+        "not so: a unique index, plainly": [migrations.AddConstraint("capture", once("bench_plain_once"))],
         "not so: a check, plainly": [migrations.AddConstraint("capture", check("bench_plain_check"))],
     }
 
@@ -139,7 +151,7 @@ def apply(steps: list[Any], state: Any) -> Any:
 
     migration = Migration("bench", "captures")
     migration.operations = steps
-    names = {"AddIndexConcurrently", "Backfill"}
+    names = {"AddIndexConcurrently", "AddUniqueIndexConcurrently", "Backfill"}
     migration.atomic = not names & {type(step).__name__ for step in steps}
     with connection.schema_editor(atomic=migration.atomic) as editor:
         return migration.apply(state, editor)

@@ -1,16 +1,25 @@
 """The steps of migrations that keep out of the way, on a table of this test's own, forward and back."""
 
 import pytest
-from django.db import DatabaseError, connection, migrations, models, transaction
+from django.db import DatabaseError, IntegrityError, connection, migrations, models, transaction
 from django.db.migrations import Migration
 from django.db.migrations.state import ProjectState
 
-from orgs.migrating import AddConstraintNotValid, AddIndexConcurrently, Backfill, ValidateConstraint
+from orgs.migrating import (
+    AddConstraintNotValid,
+    AddIndexConcurrently,
+    AddUniqueIndexConcurrently,
+    Backfill,
+    ValidateConstraint,
+)
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 COLOURS = models.CheckConstraint(condition=models.Q(colour__in=["", "red"]), name="orgs_thing_colour_is_known")
 BY_COLOUR = models.Index(fields=["colour"], name="orgs_thing_by_colour")
+COLOUR_ONCE = models.UniqueConstraint(
+    fields=["colour"], condition=~models.Q(colour=""), name="orgs_thing_colour_once"
+)
 
 
 class Table:
@@ -66,6 +75,36 @@ def test_what_an_attempt_left_behind_is_replaced(table):
         cursor.execute("CREATE INDEX orgs_thing_by_colour ON orgs_thing (id)")
     table.apply(AddIndexConcurrently("thing", BY_COLOUR), atomic=False)
     assert constraints()["orgs_thing_by_colour"]["columns"] == ["colour"]
+
+
+def test_a_wider_unique_constraint_gives_way_to_one_with_a_condition(table):
+    everywhere = models.UniqueConstraint(fields=["colour"], name="orgs_thing_colour_everywhere")
+    table.apply(migrations.AddConstraint("thing", everywhere))
+    table.apply(AddUniqueIndexConcurrently("thing", COLOUR_ONCE), atomic=False)
+    table.apply(migrations.RemoveConstraint("thing", everywhere.name))
+    table.rows.bulk_create([table.rows.model(colour=colour) for colour in ("", "", "red")])
+    with pytest.raises(IntegrityError), transaction.atomic():
+        table.rows.create(colour="red")
+    table.rows.filter(colour="").delete()
+    table.back()
+    table.back()
+    assert COLOUR_ONCE.name not in constraints()
+    table.rows.create(colour="")
+    with pytest.raises(IntegrityError), transaction.atomic():
+        table.rows.create(colour="")
+
+
+@pytest.mark.skipif("connection.vendor != 'postgresql'", reason="SQLite builds indexes in one piece")
+def test_a_unique_index_whose_build_failed_is_built_again(table):
+    table.rows.bulk_create([table.rows.model(colour="red"), table.rows.model(colour="red")])
+    with pytest.raises(IntegrityError):
+        table.apply(AddUniqueIndexConcurrently("thing", COLOUR_ONCE), atomic=False)
+    assert COLOUR_ONCE.name in constraints()  # invalid, and in the way of its name
+    table.rows.all().delete()
+    table.apply(AddUniqueIndexConcurrently("thing", COLOUR_ONCE), atomic=False)
+    table.rows.create(colour="red")
+    with pytest.raises(IntegrityError), transaction.atomic():
+        table.rows.create(colour="red")
 
 
 def test_a_constraint_holds_for_new_rows_first_and_then_for_all(table):
