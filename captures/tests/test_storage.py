@@ -237,7 +237,7 @@ def test_the_sweep_moves_what_no_row_speaks_of_and_nothing_else(world):
 
 def test_after_a_restore_nothing_is_swept_until_an_operator_says_so():
     assert hold_sweep_after_restore() == 0
-    key = left_over("a/newer-than-the-backup.jpeg", days=2)
+    key = left_over("readiness/newer-than-the-backup", days=2)
     assert hold_sweep_after_restore() == 1
     sweep_files_daily()
     with pytest.raises(SweepHeld):
