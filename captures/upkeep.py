@@ -2,7 +2,7 @@
 
 import logging
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import islice
@@ -67,31 +67,37 @@ def is_sweep_held() -> bool:
     return HousekeepingRun.objects.filter(job=SWEEP_HELD, finished_at=None).exists()
 
 
-def sweep_files(*, now: datetime | None = None, dry_run: bool = False) -> SweepReport:
+def sweep_files(
+    *, now: datetime | None = None, dry_run: bool = False, note: Callable[[int], object] = lambda seen: None
+) -> SweepReport:
     """Move files without a row, older than a day, to the quarantine; delete those there for 30 days.
 
-    Raises :class:`SweepHeld` after a restore onto a storage that had more files than the backup.
+    ``note`` is told again and again how many files were seen so far. Raises :class:`SweepHeld` after a restore
+    onto a storage that had more files than the backup.
     """
     if not dry_run and is_sweep_held():
         raise SweepHeld("After a restore nothing is swept until manage.py sweep_files --resume (docs/backup.md).")
     now = now or timezone.now()
     with scope.across_organizations("sweeps the files of all organizations"):
-        return _sweep(now, dry_run)
+        return _sweep(now, dry_run, note)
 
 
-def _sweep(now: datetime, dry_run: bool) -> SweepReport:
+def _sweep(now: datetime, dry_run: bool, note: Callable[[int], object]) -> SweepReport:
     quarantine = storages["quarantine"]
     seen, orphans = 0, []
     for batch in _batches(_old_files(default_storage, before=now - SWEEP_AFTER)):
         seen += len(batch)
         orphans += _without_row(_ours(batch))
+        note(seen)
     # Also that of the storage pictures were moved from.
     expired = [(key, place) for place in all_quarantines() for key in _old_files(place, before=now - QUARANTINE)]
     keys = [key for key, _ in expired]
     wanted = set(keys) - set(_without_row(keys)) if keys else set()
     if not dry_run:
-        for key in orphans:
+        for number, key in enumerate(orphans):
             _move(key, default_storage, quarantine)
+            if number % BATCH == 0:
+                note(seen)
         for key, place in expired:
             if not _expire(key, place):
                 wanted.add(key)
@@ -109,7 +115,7 @@ def sweep_files_daily() -> None:
     with turn(SWEEP, day=timezone.now().astimezone(UTC).date()) as ours:
         if ours is None:
             return
-        report = sweep_files()
+        report = sweep_files(note=lambda seen: ours.note(files=seen))
         quarantined, deleted, restored = len(report.quarantined), len(report.deleted), len(report.restored)
         ours.run.report = {
             "files": report.seen,

@@ -273,6 +273,15 @@ def test_a_moment_may_be_given_instead_of_now():
     assert sweep_files(now=timezone.now() + timedelta(days=2), dry_run=True).quarantined == [key]
 
 
+def test_a_sweep_says_that_it_goes_on(monkeypatch):
+    monkeypatch.setattr(upkeep, "BATCH", 2)
+    for number in range(3):
+        left_over(f"readiness/{number}")
+    seen: list[int] = []
+    sweep_files(note=seen.append)
+    assert seen == [2, 3, 3, 3]
+
+
 def test_an_empty_storage_is_swept_without_a_word():
     assert sweep() == ["0 files older than a day: 0 quarantined, 0 deleted from the quarantine."]
     sweep_files_daily()
