@@ -195,18 +195,19 @@ def test_judging_waits_for_the_bucket_and_says_why(s3):
 def test_the_sweep_quarantines_what_no_row_speaks_of_and_deletes_it_later(s3):
     kept = make_capture()
     folder = kept.storage_key.rpartition("/")[0]
-    orphans = {f"{folder}/018f.jpeg", thumbnail_key(kept.storage_key), "elsewhere/notes.txt"}
+    orphans = {f"{folder}/018f.jpeg", thumbnail_key(kept.storage_key), "readiness/0123456789abcdef"}
+    default_storage.save("elsewhere/notes.txt", ContentFile(b"not ours"))
     for name in orphans:
         default_storage.save(name, ContentFile(b"left"))
     now = timezone.now()
     assert sweep_files(now=now).seen == 0
     report = sweep_files(now=now + timedelta(days=1, minutes=1))
-    assert (report.seen, set(report.quarantined), report.deleted) == (4, orphans, [])
-    assert s3.names() == {kept.storage_key, *(f"quarantine/{name}" for name in orphans)}
+    assert (report.seen, set(report.quarantined), report.deleted) == (5, orphans, [])
+    assert s3.names() == {kept.storage_key, "elsewhere/notes.txt", *(f"quarantine/{name}" for name in orphans)}
     assert {storages["quarantine"].open(name).read() for name in orphans} == {b"left"}
     assert sweep_files(now=now + timedelta(days=29)).deleted == []
     assert set(sweep_files(now=now + timedelta(days=30, minutes=1)).deleted) == orphans
-    assert s3.names() == {kept.storage_key}
+    assert s3.names() == {kept.storage_key, "elsewhere/notes.txt"}
 
 
 def test_listing_costs_one_request_for_many_files(s3):
