@@ -10,6 +10,7 @@ from visant.doctor.data import look_at_database, look_at_storage
 from visant.doctor.findings import Finding, State
 from visant.doctor.machine import look_at_disk, look_at_processes, look_at_redis, look_at_secrets
 from visant.doctor.outside import look_at_mail, look_at_proxies, look_at_url
+from visant.doctor.upkeep import look_at_backup, look_at_upkeep
 
 LOOKS: list[Callable[[], Iterator[Finding]]] = [
     look_at_database,
@@ -21,6 +22,8 @@ LOOKS: list[Callable[[], Iterator[Finding]]] = [
     look_at_mail,
     look_at_disk,
     look_at_secrets,
+    look_at_backup,
+    look_at_upkeep,
 ]
 MARKS = {State.OK: "ok     ", State.WARNING: "warning", State.ERROR: "error  "}
 
