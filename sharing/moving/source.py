@@ -13,6 +13,7 @@ from django.db.utils import ConnectionHandler
 from django.utils.dateparse import parse_datetime
 
 from captures.moving.outcomes import Refused
+from captures.moving.records import no_number
 
 # Each table with its key and the columns that are read. Others may be there; these must.
 TABLES: Mapping[str, tuple[str, tuple[str, ...]]] = {
@@ -138,7 +139,7 @@ def json_object(value: Any, name: str) -> dict[str, Any]:
     """A JSON column: SQLite hands out its text. Raises :class:`Refused`."""
     if isinstance(value, str | bytes):
         try:
-            value = json.loads(value, parse_constant=_no_number)
+            value = json.loads(value, parse_constant=no_number)
         except (ValueError, RecursionError) as error:
             raise Refused("bad_record", f"{name} is no JSON.") from error
     if value is None:
@@ -151,7 +152,3 @@ def json_object(value: Any, name: str) -> dict[str, Any]:
 def text(value: Any) -> str:
     """What there is as text; SQLite holds numbers where somebody wrote them."""
     return "" if value is None else str(value)
-
-
-def _no_number(word: str) -> None:
-    raise ValueError(f"{word} is no number in JSON")
