@@ -90,7 +90,7 @@ def end(process: subprocess.Popen[str], number: signal.Signals) -> float:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_serve_takes_a_picture_judges_it_and_ends_cleanly(server, number):
-    camera = server.add_camera(server.add_organization(), "Gate")
+    [camera] = server.found()
     with running(server, "serve") as process:
         wait_for(lambda: is_ready(server), server)
         answer = requests.post(
