@@ -115,18 +115,17 @@ def test_variables_of_the_camera_and_of_tests_may_stand_beside(tmp_path):
     assert start(tmp_path, VISANT_CAMERA_KEY="x", VISANT_TEST_DATABASE="sqlite").returncode == 0
 
 
-@pytest.mark.parametrize("name", ["secret_key", "key_peppers"])
-def test_a_secret_is_made_at_the_first_start_and_kept(tmp_path, name):
-    folder = tmp_path / "deep" / "var"
+def test_secrets_are_made_at_the_first_start_and_kept(tmp_path):
+    folder, names = tmp_path / "deep" / "var", ["key_peppers", "secret_key"]
     assert start(folder).returncode == 0
-    made = (folder / name).read_text()
-    assert len(made.strip()) >= 50
-    assert (folder / name).stat().st_mode & 0o777 == 0o600
-    assert sorted(path.name for path in folder.iterdir()) == ["key_peppers", "secret_key"]
+    made = {name: (folder / name).read_text() for name in names}
+    assert all(len(secret.strip()) >= 50 for secret in made.values())
+    assert {(folder / name).stat().st_mode & 0o777 for name in names} == {0o600}
+    assert sorted(path.name for path in folder.iterdir()) == names
     assert start(folder).returncode == 0
-    assert (folder / name).read_text() == made
+    assert {name: (folder / name).read_text() for name in names} == made
     assert start(tmp_path / "other").returncode == 0
-    assert (tmp_path / "other" / name).read_text() != made
+    assert [name for name in names if (tmp_path / "other" / name).read_text() == made[name]] == []
 
 
 def test_a_secret_comes_from_a_file(tmp_path):
