@@ -309,15 +309,22 @@ def test_a_poll_is_empty_when_its_time_is_up(server, camera):
 # --- the server
 
 
-def test_streams_take_no_threads_from_requests(tmp_path):
-    with Server(tmp_path / "var", workers=1, threads=2, **SETTINGS) as server:
+@pytest.fixture(scope="module")
+def narrow(tmp_path_factory):
+    """A server of one thread, and six cameras."""
+    with Server(tmp_path_factory.mktemp("narrow"), workers=1, threads=1, **SETTINGS) as server:
         cameras = server.found(6)
         server.start()
-        listeners = [Listener(server.port, camera).__enter__() for camera in cameras]
-        assert [listener.next() for listener in listeners] == [{"event": "connected"}] * 6
-        assert upload(server, cameras[0], "beside") == 201
-        for listener in listeners:
-            listener.__exit__(None, None, None)
+        yield server, cameras
+
+
+def test_streams_take_no_threads_from_requests(narrow):
+    server, cameras = narrow
+    listeners = [Listener(server.port, camera).__enter__() for camera in cameras]
+    assert [listener.next() for listener in listeners] == [{"event": "connected"}] * 6
+    assert upload(server, cameras[0], "beside") == 201
+    for listener in listeners:
+        listener.__exit__(None, None, None)
 
 
 def test_a_command_outlives_the_server_and_its_picture_is_there_once(tmp_path):
@@ -355,20 +362,18 @@ def test_streams_and_polls_end_cleanly_when_the_server_is_told_to(tmp_path):
         assert "Cancel" not in server.log.read_text()
 
 
-def test_a_slow_client_keeps_no_thread(tmp_path):
-    with Server(tmp_path / "var", workers=1, threads=1, **SETTINGS) as server:
-        [camera] = server.found()
-        server.start()
-        slow = http.client.HTTPConnection(HOST, server.port, timeout=30)
-        picture = make_jpeg(7)
-        slow.putrequest("POST", "/v1/captures")
-        for name, value in {
-            "X-API-Key": camera.key,
-            "Content-Type": "image/jpeg",
-            "Content-Length": str(len(picture)),
-        }.items():
-            slow.putheader(name, value)
-        slow.endheaders(picture[:100])
-        assert upload(server, camera, "quick") == 201
-        slow.send(picture[100:])
-        assert slow.getresponse().status == 201
+def test_a_slow_client_keeps_no_thread(narrow):
+    server, [camera, *_] = narrow
+    slow = http.client.HTTPConnection(HOST, server.port, timeout=30)
+    picture = make_jpeg(7)
+    slow.putrequest("POST", "/v1/captures")
+    for name, value in {
+        "X-API-Key": camera.key,
+        "Content-Type": "image/jpeg",
+        "Content-Length": str(len(picture)),
+    }.items():
+        slow.putheader(name, value)
+    slow.endheaders(picture[:100])
+    assert upload(server, camera, "quick") == 201
+    slow.send(picture[100:])
+    assert slow.getresponse().status == 201
