@@ -159,6 +159,7 @@ def test_a_shell_without_a_picture_is_broken(data):
         inspect_picture(data)
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("name", [b"zTXt", b"iCCP"], ids=["text", "profile"])
 def test_a_bomb_beside_no_picture_is_broken(name):
     """Packed here, and not where the parameters stand: every process reads those."""
@@ -202,6 +203,7 @@ def webp_that_says(width: int, height: int) -> bytes:
     return bytes(data)
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("size", [(16_383, 16_383), (30_000, 30_000)])
 def test_a_bomb_costs_no_memory(tmp_path, size):
     """Gigabytes when decoded: looked at in a process of its own, which tells how much it took."""
@@ -250,6 +252,7 @@ def damaged_pictures(draw) -> bytes:
     return bytes(data)
 
 
+@pytest.mark.once
 @settings(max_examples=600, deadline=None, derandomize=True)
 @example(png())
 @given(

@@ -3,6 +3,7 @@
 import os
 import shutil
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -28,6 +29,13 @@ MakePage = Callable[..., Page]
 
 def find_chromium() -> str | None:
     return os.environ.get("VISANT_TEST_CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What a browser makes of a page is no matter of the database; the apps' tests ask for each page on both."""
+    for item in items:
+        if item.path.parent == Path(__file__).parent:
+            item.add_marker(pytest.mark.once)
 
 
 # Not of the session: while playwright runs, its event loop counts as running, and Django refuses to query the

@@ -21,8 +21,8 @@ print(logged_in(User.objects.get()).cookies["sessionid"].value)
 """
 
 
-# All in one process of pytest: the server and its cameras are made once.
-pytestmark = pytest.mark.xdist_group("bridge")
+# All in one process of pytest: the server and its cameras are made once. And no matter of the database.
+pytestmark = [pytest.mark.xdist_group("bridge"), pytest.mark.once]
 
 
 @pytest.fixture(scope="module")
