@@ -126,7 +126,7 @@ def test_serve_refuses_a_taken_port(server):
 
 
 def test_serve_migrates_only_when_told_to(server):
-    server.manage("migrate", "captures", "0001", "--verbosity=0")
+    server.manage("migrate", "visant", "zero", "--verbosity=0")
     with running(server, "serve") as process:
         assert process.wait(timeout=60) == 1
     assert "start with VISANT_MIGRATE=1" in server.log.read_text()
