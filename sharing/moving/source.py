@@ -38,6 +38,8 @@ TABLES: Mapping[str, tuple[str, tuple[str, ...]]] = {
 }
 ROWS_AT_ONCE = 500
 Row = dict[str, Any]
+ENGINES = ("django.db.backends.postgresql", "django.db.backends.sqlite3")
+NAME_IT = "Name it as postgresql://user:password@host/name or sqlite:///path."
 
 
 class EarlierDatabase:
@@ -48,9 +50,9 @@ class EarlierDatabase:
         try:
             settings = dict(dj_database_url.parse(url))
         except (ValueError, KeyError) as error:
-            raise Refused(
-                "no_database", "Name it as postgresql://user:password@host/name or sqlite:///path."
-            ) from error
+            raise Refused("no_database", NAME_IT) from error
+        if settings["ENGINE"] not in ENGINES:
+            raise Refused("no_database", NAME_IT)
         self._connection = _read_only(settings)
         self._refuse_another()
 

@@ -109,6 +109,10 @@ def test_adopting_asks_and_only_yes_is_yes(fresh, monkeypatch):
     monkeypatch.setattr("builtins.input", lambda question: "y")
     assert "Nothing was changed." in schema("adopt")
     assert pending_migrations() != []
+    monkeypatch.undo()
+    monkeypatch.setattr("sys.stdin", io.StringIO())
+    with pytest.raises(CommandError, match="nobody is there to answer"):
+        schema("adopt")
     monkeypatch.setattr("builtins.input", lambda question: "yes")
     assert "The database is adopted." in schema("adopt")
     assert pending_migrations() == []

@@ -249,6 +249,7 @@ def test_a_camera_of_another_organization_is_left_alone(earlier, media, acme, ca
     ("url", "sentence"),
     [
         ("nonsense", "Name it as"),
+        ("mysql://reader@127.0.0.1/visant", "Name it as"),
         ("sqlite:////nowhere/x.sqlite3", "There is no file"),
         ("postgresql://nobody:x@127.0.0.1:1/none", "does not answer"),
     ],

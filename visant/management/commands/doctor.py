@@ -1,4 +1,5 @@
 import json
+import logging
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
@@ -38,6 +39,8 @@ class Command(BaseCommand):
         parser.add_argument("--strict", action="store_true", help="exit with 1 for warnings, too")
 
     def handle(self, *, strict: bool, **options: Any) -> None:
+        # What the pool tries in vain is told by a finding, and not once for each try.
+        logging.getLogger("psycopg.pool").setLevel(logging.ERROR)
         findings = [finding for look in LOOKS for finding in look()]
         bad = {State.ERROR, State.WARNING} if strict else {State.ERROR}
         ok = not any(finding.state in bad for finding in findings)
