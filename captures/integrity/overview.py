@@ -26,7 +26,7 @@ FILES_SHOWN = 200
 SHOWN = (
     *("pictures", "bytes", "kept"),
     *("files", "quarantined", "deleted", "restored"),
-    *("looked_for", "read", "bytes_read", "missing", "damaged", "mended"),
+    *("looked_for", "read", "bytes_read", "missing", "damaged", "mended", "exports_lost"),
 )
 
 
