@@ -71,9 +71,11 @@ class RetentionForm(ServiceForm):
             hold=given["hold"],
         )
 
-    def show_as_previewed(self) -> None:
+    def show_as_previewed(self, rule: Rule) -> None:
         """Let the page that shows the preview be the one that may save it."""
-        self.data = {**dict(self.data.items()), "previewed": fingerprint(self.rule())}
+        self.initial["previewed"] = fingerprint(rule)
+        if self.is_bound:
+            self.data = {**dict(self.data.items()), "previewed": fingerprint(rule)}
 
     def is_previewed(self) -> bool:
         return bool(self.cleaned_data["previewed"] == fingerprint(self.rule()))

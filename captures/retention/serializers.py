@@ -65,3 +65,12 @@ class RetentionPreviewOut(serializers.Serializer[Any]):
     bytes = serializers.IntegerField()
     kept = serializers.DictField(child=serializers.IntegerField())
     sentence = serializers.CharField()
+
+
+class ForecastOut(serializers.Serializer[Any]):
+    """It is being counted since ``asked_at``; ``url`` answers with the numbers once they are there, for a day."""
+
+    id = serializers.UUIDField()
+    url = serializers.CharField()
+    at = serializers.DateTimeField()
+    asked_at = serializers.DateTimeField()

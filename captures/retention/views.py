@@ -13,11 +13,14 @@ from captures.access import captures_of
 from captures.integrity.runs import PRUNE, last_run
 from captures.models import Capture
 from captures.retention.deleting import CaptureHeld, delete_capture, hold_capture, refuse_held, release_capture
+from captures.retention.foreseeing import at_once, camera_of, foresee, preview_of, rule_asked
 from captures.retention.forms import RetentionForm, initial_of
+from captures.retention.models import Forecast
 from captures.retention.policies import check_rule, remove_policy, set_policy
-from captures.retention.preview import Preview, current_rules, preview
+from captures.retention.preview import current_rules
 from captures.retention.pruning import next_run_at, night_after
-from captures.retention.rules import Rule
+from captures.retention.rules import Rule, Rules
+from captures.retention.tasks import count_forecasts
 from devices.access import devices_of
 from devices.models import Device
 from orgs.access import MemberRequest, requires
@@ -80,13 +83,12 @@ def delete(request: MemberRequest, pk: uuid.UUID) -> HttpResponse:
 
 
 def _policy_page(request: MemberRequest, device: Device | None) -> HttpResponse:
-    """Show the rule; preview what was typed; save what was previewed."""
-    org, rules = request.membership.org, dict(current_rules(request.membership.org))
+    """Show the rule; preview what was typed, or say that it is being counted; save what was previewed."""
+    org, rules = request.membership.org, current_rules(request.membership.org)
     own = rules.get(device.pk if device else None)
-    form = RetentionForm(
-        request.POST if request.method == "POST" else None, initial=initial_of(own or rules.get(None, Rule()))
-    )
-    foreseen = None
+    forecast = _asked_forecast(request, device)
+    shown = rule_asked(forecast) if forecast else own or rules.get(None, Rule())
+    form = RetentionForm(request.POST if request.method == "POST" else None, initial=initial_of(shown))
     if form.is_valid():
         with form.refusals():
             check_rule(org, form.rule())
@@ -94,18 +96,41 @@ def _policy_page(request: MemberRequest, device: Device | None) -> HttpResponse:
                 set_policy(org=org, rule=form.rule(), device=device, acting_user=request.user)
                 messages.success(request, "Saved. It holds from tonight on.")
                 return redirect(request.path)
-            foreseen = _foresee(org, rules, device, form.rule())
-            form.show_as_previewed()
-    context = {"form": form, "device": device, "own": own, "preview": foreseen, **_standing(org, rules, device)}
-    return render(request, "captures/retention.html", context, status=form.status)
+            forecast = _foresee(org, rules, device, form.rule())
+            if forecast.state == "waiting":
+                # A page that can be loaded again, without sending the form again.
+                return redirect(f"{request.path}?forecast={forecast.pk}")
+    foreseen = preview_of(forecast) if forecast else None
+    if forecast and foreseen:
+        form.show_as_previewed(rule_asked(forecast))
+    context = {"form": form, "device": device, "own": own, "forecast": forecast, "preview": foreseen}
+    return render(
+        request, "captures/retention.html", {**context, **_standing(org, rules, device)}, status=form.status
+    )
 
 
-def _foresee(org: Organization, rules: dict[uuid.UUID | None, Rule], device: Device | None, rule: Rule) -> Preview:
+def _foresee(org: Organization, rules: Rules, device: Device | None, rule: Rule) -> Forecast:
     wanted = {**rules, device.pk if device else None: rule}
-    return preview(org, at=night_after(org, timezone.now()), rules=wanted, device=device)
+    at = night_after(org, timezone.now())
+    forecast = foresee(org, at=at, until=at_once(), rules=wanted, device=device)
+    if forecast.state == "waiting":
+        count_forecasts.enqueue()
+    return forecast
 
 
-def _standing(org: Organization, rules: dict[uuid.UUID | None, Rule], device: Device | None) -> dict[str, Any]:
+def _asked_forecast(request: MemberRequest, device: Device | None) -> Forecast | None:
+    """The one that the address names; none where it is over, or of something else than this page."""
+    try:
+        pk = uuid.UUID(request.GET.get("forecast", ""))
+    except ValueError:
+        return None
+    forecast: Forecast | None = request.membership.org.forecasts.filter(pk=pk).first()
+    if forecast is None or camera_of(forecast) != (device.pk if device else None):
+        return None
+    return forecast
+
+
+def _standing(org: Organization, rules: Rules, device: Device | None) -> dict[str, Any]:
     """What holds now, what is next, and what was done last."""
     now = timezone.now()
     return {
