@@ -8,7 +8,7 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from captures.retention.foreseeing import at_once, foresee, preview_of
+from captures.retention.foreseeing import at_once, foresee, limited_to, preview_of
 from captures.retention.models import Forecast
 from captures.retention.policies import check_rule, remove_policy, set_policy
 from captures.retention.preview import current_rules
@@ -18,6 +18,7 @@ from captures.retention.serializers import (
     ForecastOut,
     RetentionIn,
     RetentionOut,
+    RetentionPreviewIn,
     RetentionPreviewOut,
     as_rule,
 )
@@ -72,11 +73,13 @@ class _Retention(MemberAPIView):
         return self.answer(device)
 
     def foresee(self, request: Request, device: Device | None) -> Response:
-        rule = as_rule(received(RetentionIn, request))
-        check_rule(self.org, rule)
+        said = received(RetentionIn if device else RetentionPreviewIn, request)
+        org = limited_to(self.org, said.pop("plan_days", self.org.retention_days))
+        rule = as_rule(said)
+        check_rule(org, rule)
         wanted = {**current_rules(self.org), device.pk if device else None: rule}
-        at = night_after(self.org, timezone.now())
-        forecast = foresee(self.org, at=at, until=at_once(), rules=wanted, device=device)
+        at = night_after(org, timezone.now())
+        forecast = foresee(org, at=at, until=at_once(), rules=wanted, device=device)
         if forecast.state == "waiting":
             count_forecasts.enqueue()
         return answer_with(forecast)
@@ -108,7 +111,7 @@ class OrganizationRetention(_Retention):
 class OrganizationRetentionPreview(_Retention):
     """What the next night would delete in the whole organization if that rule were saved; nothing is."""
 
-    @extend_schema(summary="Foresee what a rule would delete", request=RetentionIn, responses=FORESEEN)
+    @extend_schema(summary="Foresee what a rule would delete", request=RetentionPreviewIn, responses=FORESEEN)
     def post(self, request: Request) -> Response:
         return self.foresee(request, None)
 

@@ -7,6 +7,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from copy import copy
 from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Any
@@ -72,6 +73,13 @@ def foresee(
         return org.forecasts.get_or_create(key=key, defaults={"question": question, "at": at})[0]
 
 
+def limited_to(org: Organization, most_days: int | None) -> Organization:
+    """The organization as it would be if it kept so many days at most; nothing is saved."""
+    org = copy(org)
+    org.retention_days = most_days
+    return org
+
+
 def preview_of(forecast: Forecast) -> Preview | None:
     """Its numbers, once they are there."""
     if forecast.state != "done":
@@ -82,6 +90,12 @@ def preview_of(forecast: Forecast) -> Preview | None:
 def rule_asked(forecast: Forecast) -> Rule:
     """The rule that the forecast is about: the camera's, or the organization's."""
     return _rules(forecast.question).get(camera_of(forecast), Rule())
+
+
+def most_days_asked(forecast: Forecast) -> int | None:
+    """What any camera would keep at most."""
+    days: int | None = forecast.question["most_days"]
+    return days
 
 
 def camera_of(forecast: Forecast) -> uuid.UUID | None:
@@ -102,7 +116,7 @@ def count_next_forecast() -> bool:
         if asked and device is None:
             _finish(forecast, error="The camera is not there any more.")
             return True
-        org.retention_days = forecast.question["most_days"]  # of the question; nothing is saved
+        org = limited_to(org, most_days_asked(forecast))
         done = preview(org, at=forecast.at, rules=_rules(forecast.question), device=device)
         _finish(forecast, pictures=done.pictures, bytes=done.bytes, kept=done.kept)
     return True

@@ -30,6 +30,12 @@ class RetentionIn(In):
     hold = serializers.BooleanField(required=False, default=False)
 
 
+class RetentionPreviewIn(RetentionIn):
+    """``plan_days``: what would be kept at most; left out, what is now."""
+
+    plan_days = _days(1, required=False, allow_null=True)
+
+
 def as_rule(given: dict[str, Any]) -> Rule:
     thinning = given.pop("thinning") or {}
     return Rule(**given, **thinning)

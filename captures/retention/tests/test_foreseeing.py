@@ -25,7 +25,7 @@ from captures.retention.rules import Rule
 from captures.retention.tasks import count_forecasts, wake_forecasts
 from captures.retention.tests.builders import make_policy, make_rows
 from devices.models import Device
-from orgs.models import Membership
+from orgs.models import Membership, Role
 from tests.builders import logged_in, make_device, make_member, make_operator, make_org, make_token, owner_of
 from tests.problems import refused
 
@@ -90,6 +90,19 @@ def test_a_forecast_of_something_else_is_not_shown(device):
     ]:
         answer = client.get(address)
         assert (answer.status_code, answer.context["forecast"]) == (200, None)
+
+
+def test_a_limit_that_only_owners_change_is_saved_as_it_was_counted(device):
+    client, wanted = logged_in(owner_of(device.org)), {**EMPTY, "days": "", "most_days": "55"}
+    address = client.post("/organization/retention", wanted)["Location"]
+    count_forecasts.call()
+    form = client.get(address).context["form"]
+    given = {name: form[name].value() for name in ("most_days", "previewed")}
+    admin = logged_in(make_member(device.org, Role.ADMIN))
+    assert admin.get(address).context["forecast"] is None  # who would save another thing
+    assert client.post("/organization/retention", {**EMPTY, **given})["Location"] == "/organization/retention"
+    device.org.refresh_from_db()
+    assert device.org.retention_days == 55
 
 
 def test_a_program_is_told_where_to_ask_and_then_the_numbers(device):
