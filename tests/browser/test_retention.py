@@ -50,9 +50,9 @@ def test_what_takes_long_comes_by_itself_when_it_is_counted(make_page, device, m
     page.goto("/organization/retention")
     page.get_by_label("Days that pictures are kept").fill("55")
     page.get_by_role("button", name="Preview").click()
-    expect(page.get_by_role("status")).to_contain_text("is being counted, since")
+    expect(page.get_by_text("is being counted, since")).to_be_visible()
     assert foreseeing.count_next_forecast()
-    expect(page.get_by_role("status")).to_contain_text("Deletes 1 picture, 60 kB.", timeout=15_000)
+    expect(page.locator(".notice")).to_contain_text("Deletes 1 picture, 60 kB.", timeout=15_000)
     page.get_by_role("button", name="Save").click()
     expect(page.get_by_text("Saved. It holds from tonight on.")).to_be_visible()
 
