@@ -172,6 +172,7 @@ def test_what_a_killed_worker_left_is_counted_by_another_and_given_up_in_the_end
     assert DBTaskResult.objects.count() == 1
     assert count_next_forecast() is False
     foreseeing._finish(dead, pictures=7)  # too late
+    assert rows.get().pictures == 0
     answer = ask("get", f"/v1/retention/forecasts/{forecast.pk}", device.org.memberships.get())
     assert refused(answer)[:2] == (503, "forecast_failed")
     page = logged_in(owner_of(device.org)).get(f"/organization/retention?forecast={forecast.pk}")
