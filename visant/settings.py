@@ -521,6 +521,7 @@ SCHEDULE = {
     "captures.integrity.tasks.check_integrity_daily": 60 * 60,
     "captures.retention.tasks.prune_tonight": 10 * 60,
     "captures.retention.tasks.forget_deleted": 24 * 60 * 60,
+    "captures.retention.tasks.wake_forecasts": 60,
     "captures.direct.services.sweep_uploads": 60 * 60,
     "captures.calendar.tasks.settle_calendar": 60,
     "captures.calendar.tasks.prune_rejections": 24 * 60 * 60,

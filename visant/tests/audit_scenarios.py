@@ -18,7 +18,7 @@ from captures.evaluation.teaching import activate_imported, change_definition, i
 from captures.leaving.services import ask_for_export, fetch_export, make_next_export
 from captures.models import Capture
 from captures.retention.deleting import delete_capture, hold_capture, release_capture
-from captures.retention.policies import remove_policy, set_policy
+from captures.retention.policies import remove_policy, set_policy, set_policy_and_limit
 from captures.retention.rules import Rule
 from devices.models import Device, Schedule, Unit
 from devices.services.camera_settings import change_device, configure_device
@@ -158,6 +158,15 @@ def _(world: World) -> Call:
 @audited("captures.retention.policies.set_policy", "retention.changed organization")
 def _(world: World) -> Call:
     return partial(set_policy, org=world.org, rule=Rule(days=30), acting_user=world.owner)
+
+
+@audited(
+    "captures.retention.policies.set_policy_and_limit",
+    "retention.changed organization",
+    "organization.changed organization",
+)
+def _(world: World) -> Call:
+    return partial(set_policy_and_limit, org=world.org, rule=Rule(days=30), most_days=40, acting_user=world.owner)
 
 
 @audited("captures.retention.policies.remove_policy", "retention.removed device")

@@ -16,6 +16,7 @@ from captures.models import (
     Capture,
     DeletedCapture,
     Export,
+    Forecast,
     HousekeepingRun,
     IntegrityFinding,
     PendingUpload,
@@ -113,6 +114,7 @@ def fill() -> dict[str, Model]:
     }
     PendingUpload.unscoped.create(org=org, device=device, **announced)
     Export.unscoped.create(org=org, asked_by=owner)
+    Forecast.unscoped.create(org=org, key=number, question={}, at=later)
     Deletion.objects.create(organization_id=org.pk, due_at=later, taken_back_at=later)
     rows["schedule"] = add_schedule(device=device, label="Round", interval_seconds=600, acting_user=None)
     CalendarDay.unscoped.create(org=org, device=device, day=TODAY, settled_at=later)

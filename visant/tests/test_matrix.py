@@ -18,7 +18,7 @@ from django.test import Client
 from django.utils import timezone
 from django.utils.http import int_to_base36
 
-from captures.models import Capture, Export
+from captures.models import Capture, Export, Forecast
 from captures.picture_urls import picture_url
 from captures.storage import thumbnail_key
 from devices.models import Device
@@ -93,7 +93,7 @@ class World:
         self.transfer = offer_ownership(
             membership=self.membership("admin"), acting_membership=self.membership("owner")
         )
-        self.export = self.exported()
+        self.export, self.forecast = self.exported(), self.foreseen()
         self.callers = {name: self.person(name) for name in people}
         self.callers["anonymous"] = Caller(SimpleCookie(), {})
         self.callers["device"] = Caller(SimpleCookie(), {"X-API-Key": self.key})
@@ -104,6 +104,10 @@ class World:
         key = default_storage.save(f"{self.org.pk}/exports/unmentionable.zip", ContentFile(b"Unmentionable."))
         days = {"finished_at": timezone.now(), "expires_at": timezone.now() + timedelta(days=1)}
         return Export.unscoped.create(org=self.org, storage_key=key, byte_size=14, **days)
+
+    def foreseen(self) -> Forecast:
+        question = {"rules": {}, "most_days": None, "device": ""}
+        return Forecast.unscoped.create(org=self.org, key="1", question=question, at=timezone.now())
 
     def membership(self, name: str) -> Membership:
         return self.people[name].memberships.get()
@@ -295,6 +299,7 @@ BEHIND = {
     "/v1/devices/{name}/schedules/{schedule_pk}": CAMERA,
     "/v1/devices/{name}/suspend": CAMERA,
     "/v1/devices/{name}/trigger": CAMERA,
+    "/v1/retention/forecasts/{pk}": Behind(lambda world: {"pk": world.forecast.pk}),
     "/v1/orgs/current/members/{pk}": Behind(  # the viewer leaves
         of_member, otherwise=dict.fromkeys(["DELETE member", "DELETE limited"], "403")
     ),

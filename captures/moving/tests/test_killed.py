@@ -1,21 +1,19 @@
 """An import that is killed anywhere goes on when it is started again, and nothing is there twice."""
 
-import os
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
-from django.conf import settings
 from django.core.files.storage import default_storage
-from django.db import connection, connections
+from django.db import connections
 
 from captures.models import Capture, Evaluation
 from orgs.models import MonthlyUsage
 from tests.archives import Archive
 from tests.builders import stored_files
+from tests.commands import start_command
 
 pytestmark = pytest.mark.django_db(transaction=True)
 COUNT = 60
@@ -29,24 +27,8 @@ def archive(tmp_path) -> Archive:
 
 
 def start(archive: Archive) -> subprocess.Popen[str]:
-    """The command as an operator runs it, against the database of the test."""
-    database = dict(connection.settings_dict)
-    environment = {**os.environ, "VISANT_VAR": str(Path(default_storage.path("")).parent)}
-    if connection.vendor == "sqlite":
-        environment["DATABASE_URL"] = f"sqlite:///{database['NAME']}"
-    else:
-        base, _, query = os.environ["DATABASE_URL"].partition("?")
-        path = base.rpartition("/")[0] + f"/{database['NAME']}"
-        environment["DATABASE_URL"] = f"{path}?{query}" if query else path
-    command = [sys.executable, "manage.py", "import_datalake", str(archive.root), "--config", str(archive.config)]
-    return subprocess.Popen(
-        [*command, "--org", "acme", "--owner", "o@example.org", "--batch", "2"],
-        cwd=settings.BASE_DIR,
-        env=environment,
-        text=True,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-    )
+    command = ["import_datalake", str(archive.root), "--config", str(archive.config), "--batch", "2"]
+    return start_command(*command, "--org", "acme", "--owner", "o@example.org")
 
 
 def await_rows(count: int, process: subprocess.Popen[str]) -> None:
