@@ -53,6 +53,12 @@ class NotThere(DomainError):
     code = "not_found"
 
 
+class Gone(DomainError):
+    """It was there, whoever asks may know that, and it will not come back by itself."""
+
+    code = "gone"
+
+
 class Conflict(DomainError):
     code = "conflict"
 

@@ -29,11 +29,14 @@ def count(limit: str, who: object) -> None:
         raise TooManyRequests(f"Too often; try again in {_spoken(seconds)}.", retry_after=seconds)
 
 
-def count_by_address(limit: str) -> None:
-    """The same by the address of the request at hand; work that no request asked for is not counted."""
+def count_by_address(limit: str, *, at: object = "") -> None:
+    """The same by the address of the request at hand; work that no request asked for is not counted.
+
+    ``at``: what is tried, where each has a count of its own.
+    """
     ip = origin.current().ip
     if ip:
-        count(limit, _neighbourhood(ip))
+        count(limit, f"{at} {neighbourhood(ip)}".strip())
 
 
 def count_unknown_secret(named: str | None) -> None:
@@ -64,7 +67,8 @@ def count_invitation_mail(org_id: uuid.UUID, email: str) -> None:
         count("invitation_mail_organization", org_id)
 
 
-def _neighbourhood(ip: str) -> str:
+def neighbourhood(ip: str) -> str:
+    """The address as one caller counts: of IPv6 the network."""
     address = ipaddress.ip_address(ip)
     if address.version == 4:
         return ip

@@ -7,9 +7,11 @@ from typing import Any
 from django.contrib import admin
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest
+from django.utils import timezone
 
 from orgs.readonly import ReadOnlyAdmin
 from sharing.models import ShareLink
+from sharing.opening import states_of
 
 OPENS_IT = ("token", "password_hash")
 
@@ -41,6 +43,10 @@ class ShareLinkAdmin(ReadOnlyAdmin):
             named = uuid.UUID(text)
             wanted |= Q(pk=named) | Q(device=named)
         return queryset.filter(wanted), False
+
+    @admin.display
+    def state(self, link: ShareLink) -> str:
+        return str(states_of(link.org, [link], at=timezone.now())[link.pk].label)
 
     @admin.display(description="token begins with")
     def begins_with(self, link: ShareLink) -> str:

@@ -126,6 +126,10 @@ try:
             "claim_account": "10/m",  # by the person who types them, or the serial that shows them
             "claim_unit": "20/h",  # keys that a unit asks for again, not having used the one before
             "trigger_device": "30/m",  # pictures that people ask a camera for
+            "share_address": "60/5m",  # links that were never given out
+            "share_password_address": "10/5m",  # passwords of one link, from one address
+            "share_password_link": "100/h",  # of one link, from everywhere
+            "share_report_address": "10/h",  # pages reported to the operator
             "upload_key": "600/m",
             "upload_organization": "6000/m",
         },

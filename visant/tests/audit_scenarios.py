@@ -49,7 +49,7 @@ from orgs.services.imports import import_member, import_organization
 from orgs.services.organizations import change_organization, create_organization, found_organization
 from orgs.services.plans import make_activation_code, redeem_code
 from sharing.models import LinkKind
-from sharing.services import import_link
+from sharing.services.imports import import_link
 from tests.builders import (
     PASSWORD,
     make_capture,
@@ -288,7 +288,7 @@ def _(world: World) -> Call:
     return partial(import_member, org=make_org(), user=world.owner, role=Role.VIEWER)
 
 
-@audited("sharing.services.import_link", "share.imported sharelink")
+@audited("sharing.services.imports.import_link", "share.imported sharelink")
 def _(world: World) -> Call:
     kind = LinkKind.DEVICE
     return partial(import_link, device=world.device, token="x" * 20, kind=kind, capture=None, created_by=None)

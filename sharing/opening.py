@@ -1,0 +1,136 @@
+"""What a token opens now. Every door for visitors asks here, and nowhere else."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from django.db.models import Q
+
+from captures.models import CaptureQuerySet
+from orgs import scope
+from orgs.errors import Gone, NotThere
+from orgs.models import Membership, Organization
+from sharing.access import may_share, policy_of
+from sharing.models import LinkKind, LinkState, ShareLink, SharingPolicy
+
+
+class LinkNotThere(NotThere):
+    code = "link_not_found"
+
+
+class LinkClosed(Gone):
+    """The link was there. ``state`` says what closed it."""
+
+    code = "link_closed"
+
+    def __init__(self, link: ShareLink, state: LinkState, policy: SharingPolicy) -> None:
+        super().__init__(CLOSED[state])
+        self.link = link
+        self.state = state
+        self.policy = policy
+
+
+CLOSED = {
+    LinkState.USED_UP: "This link has been opened as often as it may be.",
+    LinkState.EXPIRED: "This link has expired.",
+    LinkState.MAKER_GONE: "This link has ended: who shared it may not share it any more.",
+    LinkState.SWITCHED_OFF: "The organization does not share pictures at present.",
+    LinkState.SUSPENDED: "This link was stopped by the operator of this service.",
+    LinkState.REVOKED: "This link was taken back by who shared it.",
+}
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A link that is open at ``at``, but perhaps for its last view having been taken (``is_used_up``)."""
+
+    link: ShareLink
+    policy: SharingPolicy
+    maker: Membership | None
+    at: datetime
+
+    @property
+    def is_used_up(self) -> bool:
+        return _is_used_up(self.link)
+
+    @property
+    def ends_at(self) -> datetime | None:
+        """When it will be open no more, as far as that is known now."""
+        ends = (self.link.expires_at, self.maker.valid_until if self.maker else None)
+        return min((moment for moment in ends if moment), default=None)
+
+    @property
+    def captures(self) -> CaptureQuerySet:
+        """The pictures it shows, of which :mod:`sharing.sampling` may show some only."""
+        return captures_shown(self.link, self.maker, at=self.at)
+
+    def closed(self, state: LinkState) -> LinkClosed:
+        return LinkClosed(self.link, state, self.policy)
+
+
+def open_link(token: str, *, at: datetime) -> Opened:
+    """Return what the token opens. Raises :class:`LinkNotThere`, and :class:`LinkClosed` but for used up views."""
+    with scope.across_organizations("a token tells the organization"):
+        link = ShareLink.unscoped.filter(token=token).select_related("device__org", "org").first()
+    if link is None:
+        raise LinkNotThere("There is no such link.")
+    with scope.within(link.org_id):
+        policy = policy_of(link.org)
+        maker = _makers(link.org, [link]).get(link.created_by_id)
+    state = _state(link, policy, maker, at)
+    if state not in (LinkState.OPEN, LinkState.USED_UP):
+        raise LinkClosed(link, state, policy)
+    return Opened(link, policy, maker, at)
+
+
+def states_of(org: Organization, links: Iterable[ShareLink], *, at: datetime) -> dict[UUID, LinkState]:
+    """Return the state of each of these links of ``org`` by its id, by two queries."""
+    links = list(links)
+    policy, makers = policy_of(org), _makers(org, links)
+    return {link.pk: _state(link, policy, makers.get(link.created_by_id), at) for link in links}
+
+
+def captures_shown(link: ShareLink, maker: Membership | None, *, at: datetime) -> CaptureQuerySet:
+    """The pictures that a link shows at a moment: judged ones only, and none its maker may not see."""
+    captures: CaptureQuerySet = link.device.captures.pictured().filter(verdict__isnull=False)
+    if link.kind == LinkKind.CAPTURE:
+        captures = captures.filter(pk__in=[link.capture_id])
+    if link.kind == LinkKind.RANGE:
+        captures = captures.filter(captured_at__gte=link.range_from, captured_at__lt=link.range_until)
+    if link.delay_hours:
+        captures = captures.filter(captured_at__lte=at - timedelta(hours=link.delay_hours))
+    if maker is not None and maker.history_from is not None:
+        captures = captures.filter(captured_at__gte=maker.history_from)
+    return captures
+
+
+def _makers(org: Organization, links: Iterable[ShareLink]) -> dict[UUID | None, Membership]:
+    """The memberships of those who made the links, by person."""
+    people = {link.created_by_id for link in links if link.created_by_id}
+    rows = org.memberships.filter(Q(user__in=people)).select_related("user") if people else ()
+    return {row.user_id: row for row in rows}
+
+
+def _state(link: ShareLink, policy: SharingPolicy, maker: Membership | None, at: datetime) -> LinkState:
+    if link.revoked_at is not None:
+        return LinkState.REVOKED
+    if link.suspended_at is not None or link.org.suspended_at is not None:
+        return LinkState.SUSPENDED
+    if not policy.enabled:
+        return LinkState.SWITCHED_OFF
+    if not _maker_may(link, policy, maker, at):
+        return LinkState.MAKER_GONE
+    if link.expires_at is not None and link.expires_at <= at:
+        return LinkState.EXPIRED
+    return LinkState.USED_UP if _is_used_up(link) else LinkState.OPEN
+
+
+def _maker_may(link: ShareLink, policy: SharingPolicy, maker: Membership | None, at: datetime) -> bool:
+    if maker is None:
+        return link.without_maker
+    return may_share(maker, link.device, policy, at=at)
+
+
+def _is_used_up(link: ShareLink) -> bool:
+    return link.max_views is not None and link.view_count >= link.max_views
