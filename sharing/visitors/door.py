@@ -16,6 +16,7 @@ from sharing.models import LinkState
 from sharing.opening import LinkClosed, Opened, open_link
 from sharing.services.visits import count_view, is_counted
 from sharing.visitors.pages import closed_page, password_page
+from sharing.visitors.robots import refuse_robots
 from sharing.visitors.visit import LASTS, Visit, decode, encode, new_visit
 
 P = ParamSpec("P")
@@ -61,7 +62,11 @@ def enter(request: HttpRequest, token: str) -> VisitorRequest:
 
 
 def take_view(request: VisitorRequest) -> None:
-    """Count the visit's view, if that was not done. Raises LinkClosed when others took the last one."""
+    """Count the visit's view, if that was not done.
+
+    Raises LinkClosed when others took the last one, and RobotRefused for who is no visitor.
+    """
+    refuse_robots(request)
     if not request.visit.counted:
         agent = request.headers.get("User-Agent", "")
         count_view(opened=request.opened, visit_id=request.visit.id, agent=agent)
