@@ -12,7 +12,7 @@ class NotOurPage(NotAllowed):
     code = "not_our_page"
 
 
-# Without a cookie of its own: in a frame of another site there is none. Where it came from the browser itself says.
+# In a frame of another site there is no cookie to prove anything; where it comes from the browser itself says.
 @csrf_exempt
 @require_POST
 @visited

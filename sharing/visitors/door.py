@@ -94,7 +94,7 @@ def keep_to_visitors(response: HttpResponseBase) -> None:
     response["Referrer-Policy"] = "no-referrer"
 
 
-def visited(view: VisitorView[P]) -> Callable[Concatenate[HttpRequest, str, P], HttpResponseBase]:
+def visited(view: VisitorView[P]) -> Callable[..., HttpResponseBase]:
     """Let in who holds a link, with their visit; inside the view the database shows its organization only.
 
     Who may not look gets a page: 410 for what was a link, 403 with a form for the password. Moments are told by
@@ -102,7 +102,7 @@ def visited(view: VisitorView[P]) -> Callable[Concatenate[HttpRequest, str, P], 
     """
 
     @wraps(view)
-    def guarded(request: HttpRequest, token: str, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
+    def guarded(request: HttpRequest, token: str, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
         with scope.nothing():
             try:
                 visitor = enter(request, token)

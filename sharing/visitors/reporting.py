@@ -44,24 +44,17 @@ def report(request: HttpRequest, token: str) -> HttpResponse:
     with scope.nothing():
         link = _reported(token)
         scope.enter(link.org_id)
-        form = ReportForm(request.POST or None)
-        answer = _take(request, link, form) or render(
-            request, "sharing/visitor/report.html", {"link": link, "form": form}, status=form.status
-        )
+        form = ReportForm(request.POST if request.method == "POST" else None)
+        if form.is_valid():
+            with form.refusals():
+                report_link(link=link, **form.cleaned_data)
+        is_taken = form.is_bound and not form.errors
+        page = "sharing/visitor/reported.html" if is_taken else "sharing/visitor/report.html"
+        answer = render(request, page, {"link": link, "form": form}, status=form.status)
     keep_to_visitors(answer)
     # Without any referrer a browser does not say either where a form comes from, which is its proof of origin.
     answer["Referrer-Policy"] = "same-origin"
     return answer
-
-
-def _take(request: HttpRequest, link: ShareLink, form: ReportForm) -> HttpResponse | None:
-    """The thanks, or None when there is nothing yet that the operator could be told."""
-    if request.method != "POST" or not form.is_valid():
-        return None
-    with form.refusals():
-        report_link(link=link, **form.cleaned_data)
-        return render(request, "sharing/visitor/reported.html", {"link": link})
-    return None
 
 
 def _reported(token: str) -> ShareLink:
