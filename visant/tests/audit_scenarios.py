@@ -50,11 +50,13 @@ from orgs.services.organizations import change_organization, create_organization
 from orgs.services.plans import make_activation_code, redeem_code
 from sharing.models import LinkKind
 from sharing.services.imports import import_link
+from sharing.services.reports import resume_link, suspend_link
 from tests.builders import (
     PASSWORD,
     make_capture,
     make_definition,
     make_device,
+    make_link,
     make_member,
     make_operator,
     make_org,
@@ -292,6 +294,17 @@ def _(world: World) -> Call:
 def _(world: World) -> Call:
     kind = LinkKind.DEVICE
     return partial(import_link, device=world.device, token="x" * 20, kind=kind, capture=None, created_by=None)
+
+
+@audited("sharing.services.reports.suspend_link", "share.suspended sharelink")
+def _(world: World) -> Call:
+    return partial(suspend_link, link=make_link(world.capture), acting_user=world.operator, reason="Reported.")
+
+
+@audited("sharing.services.reports.resume_link", "share.resumed sharelink")
+def _(world: World) -> Call:
+    link = make_link(world.capture, suspended_at=timezone.now())
+    return partial(resume_link, link=link, acting_user=world.operator)
 
 
 @audited("devices.services.keys.keep_key", "key.kept devicekey")

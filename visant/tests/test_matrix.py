@@ -30,6 +30,7 @@ from orgs.services.invitations import invite
 from orgs.services.logins import log_in
 from orgs.services.ownership import offer_ownership
 from orgs.services.tokens import create_token
+from sharing.models import LinkKind
 from tests.builders import (
     PASSWORD,
     logged_in,
@@ -39,6 +40,7 @@ from tests.builders import (
     make_evaluation,
     make_jpeg,
     make_label,
+    make_link,
     make_member,
     make_operator,
     make_org,
@@ -84,6 +86,7 @@ class World:
         inviting = {"acting_membership": self.membership("owner"), "role": Role.VIEWER}
         self.invitation, _ = invite(**inviting, email="unmentionable@example.org")
         _, self.link = invite(**inviting)
+        self.shared = make_link(self.capture, LinkKind.DEVICE)
         self.tokens = {
             name: create_token(
                 membership=self.membership(name), name=f"Token of {name}", access=ApiToken.Access.WRITE
@@ -198,11 +201,16 @@ def for_people(*methods: str) -> dict[str, str]:
     return {f"{method} {caller}": "403" for method in methods for caller in ("device", "device of another")}
 
 
+def of_link(world: World) -> dict[str, object]:
+    return {"token": world.shared.token}
+
+
 ABSENT = {"GET": "404", "POST": "404"}
 CAMERA = Behind(of_camera, camera=True)
 CAPTURE = Behind(of_capture, camera=True)
 DAY = Behind(lambda world: {**of_camera(world), "day": timezone.localdate()}, camera=True)
 TOKEN = Behind(of_token, only="member")
+LINK = Behind(of_link, open=True)
 # Only a camera's key is asked for; what a person shows is none.
 OF_CAMERA_ALONE = Behind(
     of_camera,
@@ -264,6 +272,8 @@ BEHIND = {
     "/account/email/verify/{key}": Behind(fixed(key="nothing"), open=True, instead={"POST": "404"}),
     "/account/password/new/{uidb36}-{key}": Behind(fixed(uidb36=int_to_base36(1), key="set-password"), open=True),
     "/join/{token}": Behind(lambda world: {"token": world.link}, open=True),
+    "/s/{token}/report": LINK,
+    "/s/{token}/view": LINK,
     "/v1/captures/{name}": Behind(of_capture, camera=True, otherwise=for_people("DELETE")),
     "/v1/captures/{name}/hold": Behind(of_capture, camera=True, otherwise=for_people("PUT", "DELETE")),
     "/v1/captures/{name}/image": CAPTURE,

@@ -29,7 +29,7 @@ from devices.services.units import make_units
 from orgs.ids import uuid7
 from orgs.models import Organization
 from orgs.tenancy import TenantModel
-from sharing.models import ShareLink
+from sharing.models import LinkDay, LinkReport, LinkVisit, ShareLink
 from tests.builders import (
     make_capture,
     make_definition,
@@ -99,7 +99,10 @@ MAY_LOOK_ACROSS = {
     "captures/evaluation/tasks.py": "workers are woken for all organizations",
     "captures/evaluation/teaching.py": "writes the label of a capture it was given, locks a camera it was given",
     "sharing/access.py": "reads the policy of an organization it was given",
+    "sharing/admin/links.py": "tells operators which links were reported",
+    "sharing/days.py": "reads the days of a link it was given",
     "sharing/opening.py": "finds whose link a token is, which tells the organization",
+    "sharing/services/forgetting.py": "forgets the visitors of all organizations",
     "sharing/services/imports.py": "a token opens one link, whosever it is",
     "sharing/services/links.py": "writes a link it was given",
     "sharing/services/policies.py": "writes the policy of the organization it was given",
@@ -142,6 +145,7 @@ MAY_SEE_ALL = {
     "captures/storage/moving.py": "an operator moves the files of all organizations",
     "captures/upkeep.py": "a job sweeps for all organizations",
     "sharing/opening.py": "a token tells the organization",
+    "sharing/services/forgetting.py": "a job forgets the visitors of all organizations",
     "sharing/services/imports.py": "a token opens one link, whosever it is",
     "sharing/management/commands/import_visant_db.py": "a command brings in several organizations",
     "captures/leaving/services.py": "a worker makes exports, and a job removes old ones, for all organizations",
@@ -236,6 +240,9 @@ CROSSINGS = [
     (IntegrityFinding, "capture_id"),
     (ShareLink, "device_id"),
     (ShareLink, "capture_id"),
+    (LinkDay, "link_id"),
+    (LinkVisit, "link_id"),
+    (LinkReport, "link_id"),
     (PendingUpload, "device_id"),
 ]
 
@@ -263,6 +270,14 @@ def make_retention_rows(capture: Capture) -> None:
     DeletedCapture.unscoped.create(**rest, device=capture.device, **gone)
 
 
+def make_visitor_rows(link: ShareLink) -> None:
+    """One row of each that those who open a link leave."""
+    now, rest = timezone.now(), {"org_id": link.org_id, "link": link}
+    LinkDay.unscoped.create(**rest, day=now.date())
+    LinkVisit.unscoped.create(**rest, day=now.date(), visitor="x", counted_at=now)
+    LinkReport.unscoped.create(**rest, reason="other")
+
+
 @pytest.mark.django_db
 @pytest.mark.skipif(
     "postgresql" not in settings.DATABASES["default"]["ENGINE"],
@@ -276,7 +291,7 @@ def test_a_row_of_one_organization_cannot_hang_on_anothers(model, column):
     make_evaluation(capture)
     make_field_rows(capture.device)
     make_retention_rows(capture)
-    make_link(capture)
+    make_visitor_rows(make_link(capture))
     strangers = make_capture(make_device(make_org())[0])
     # Theirs has no rule that holds, nor hardware or days: there a row could not go anyway.
     theirs = add_schedule(
@@ -287,6 +302,7 @@ def test_a_row_of_one_organization_cannot_hang_on_anothers(model, column):
         "capture_id": strangers.pk,
         "key_id": strangers.device.keys.get().pk,
         "schedule_id": theirs.pk,
+        "link_id": make_link(strangers).pk,
     }[column]
     own = model.unscoped.filter(org=capture.org)
     before = own.values().get()
