@@ -111,6 +111,8 @@ SENTENCES = {
     "retention.changed": "{actor} changed how long pictures are kept: {target}",
     "retention.removed": "{actor} let the camera {target} keep pictures as its organization does",
     "share.imported": "{actor} imported the link {target}",
+    "share.suspended": "{actor} stopped the link {target}",
+    "share.resumed": "{actor} let the link {target} open again",
     "token.created": "{actor} made the personal token {target}",
     "token.renamed": "{actor} renamed the personal token {target}",
     "token.revoked": "{actor} revoked the personal token {target}",

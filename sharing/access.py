@@ -1,6 +1,8 @@
 """Who may share what, and which links a member may see."""
 
+from collections.abc import Collection
 from datetime import datetime
+from uuid import UUID
 
 from devices.models import Device
 from orgs.access import refuse_smaller
@@ -17,6 +19,12 @@ def policy_of(org: Organization) -> SharingPolicy:
     """What the organization allows; one that said nothing has a row of defaults, which is not saved."""
     policy: SharingPolicy | None = SharingPolicy.unscoped.filter(org=org).first()
     return policy or SharingPolicy(org=org)
+
+
+def policies_of(orgs: Collection[Organization]) -> dict[UUID, SharingPolicy]:
+    """The same of several organizations by their ids, by one query."""
+    said = {policy.org_id: policy for policy in SharingPolicy.unscoped.filter(org__in=orgs)}
+    return {org.pk: said.get(org.pk) or SharingPolicy(org=org) for org in orgs}
 
 
 def may_share(membership: Membership, device: Device, policy: SharingPolicy, *, at: datetime) -> bool:

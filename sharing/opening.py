@@ -1,17 +1,15 @@
 """What a token opens now. Every door for visitors asks here, and nowhere else."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
-
-from django.db.models import Q
 
 from captures.models import CaptureQuerySet
 from orgs import scope
 from orgs.errors import Gone, NotThere
 from orgs.models import Membership, Organization
-from sharing.access import may_share, policy_of
+from sharing.access import may_share, policies_of, policy_of
 from sharing.models import LinkKind, LinkState, ShareLink, SharingPolicy
 
 
@@ -77,7 +75,7 @@ def open_link(token: str, *, at: datetime) -> Opened:
         raise LinkNotThere("There is no such link.")
     with scope.within(link.org_id):
         policy = policy_of(link.org)
-        maker = _makers(link.org, [link]).get(link.created_by_id)
+        maker = _makers([link.org], [link]).get(_maker_of(link))
     state = _state(link, policy, maker, at)
     if state not in (LinkState.OPEN, LinkState.USED_UP):
         raise LinkClosed(link, state, policy)
@@ -87,8 +85,16 @@ def open_link(token: str, *, at: datetime) -> Opened:
 def states_of(org: Organization, links: Iterable[ShareLink], *, at: datetime) -> dict[UUID, LinkState]:
     """Return the state of each of these links of ``org`` by its id, by two queries."""
     links = list(links)
-    policy, makers = policy_of(org), _makers(org, links)
-    return {link.pk: _state(link, policy, makers.get(link.created_by_id), at) for link in links}
+    policy, makers = policy_of(org), _makers([org], links)
+    return {link.pk: _state(link, policy, makers.get(_maker_of(link)), at) for link in links}
+
+
+def states_across(links: Iterable[ShareLink], *, at: datetime) -> dict[UUID, LinkState]:
+    """The same of links of whichever organizations the caller may see; ``link.org`` is asked for."""
+    links = list(links)
+    orgs = {link.org for link in links}
+    policies, makers = policies_of(orgs), _makers(orgs, links)
+    return {link.pk: _state(link, policies[link.org_id], makers.get(_maker_of(link)), at) for link in links}
 
 
 def captures_shown(link: ShareLink, maker: Membership | None, *, at: datetime) -> CaptureQuerySet:
@@ -105,11 +111,17 @@ def captures_shown(link: ShareLink, maker: Membership | None, *, at: datetime) -
     return captures
 
 
-def _makers(org: Organization, links: Iterable[ShareLink]) -> dict[UUID | None, Membership]:
-    """The memberships of those who made the links, by person."""
+def _maker_of(link: ShareLink) -> tuple[UUID, UUID | None]:
+    return link.org_id, link.created_by_id
+
+
+def _makers(
+    orgs: Collection[Organization], links: Iterable[ShareLink]
+) -> dict[tuple[UUID, UUID | None], Membership]:
+    """The memberships in ``orgs`` of those who made the links, by organization and person."""
     people = {link.created_by_id for link in links if link.created_by_id}
-    rows = org.memberships.filter(Q(user__in=people)).select_related("user") if people else ()
-    return {row.user_id: row for row in rows}
+    rows = Membership.unscoped.filter(org__in=orgs, user__in=people) if people else Membership.unscoped.none()
+    return {(row.org_id, row.user_id): row for row in rows.select_related("user")}
 
 
 def _state(link: ShareLink, policy: SharingPolicy, maker: Membership | None, at: datetime) -> LinkState:

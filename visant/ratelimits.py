@@ -58,7 +58,12 @@ ACCEPTED: dict[str, tuple[str, Account]] = {"join": ("invitation", _person)}
 # Doors behind a link or a token that is a key by itself: the status that says it is none, and the limit that
 # counts it. Beyond it, 429 is answered instead. A link that has expired has another status and says so however
 # often it is opened, and a good one always opens, whatever others try from the same address.
-GUESSED = {"join": (404, "invitation_address"), "auth-refresh": (401, "secret_address")}
+GUESSED = {
+    "join": (404, "invitation_address"),
+    "auth-refresh": (401, "secret_address"),
+    "share-view": (404, "share_address"),
+    "share-report": (404, "share_address"),
+}
 
 
 class SmallBodyMiddleware:

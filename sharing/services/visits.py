@@ -10,9 +10,16 @@ from django.db.models import F
 
 from orgs import origin
 from orgs.errors import NotAllowed
-from orgs.ratelimits import count, count_by_address, neighbourhood
+from orgs.ratelimits import (
+    count,
+    count_by_address,
+    neighbourhood,
+    refuse_used_up,
+    refuse_used_up_by_address,
+)
 from sharing.models import LinkDay, LinkState, LinkVisit, ShareLink
-from sharing.opening import Opened
+from sharing.opening import Opened, open_link
+from sharing.services.links import LONGEST_PASSWORD
 
 
 class WrongPassword(NotAllowed):
@@ -20,17 +27,24 @@ class WrongPassword(NotAllowed):
 
 
 def check_visitor(*, opened: Opened, password: str) -> None:
-    """Raise :class:`WrongPassword`, or before anything is hashed ``TooManyRequests``.
+    """Raise :class:`WrongPassword`, or before anything is hashed ``TooManyRequests``; of none, let everybody in.
 
-    Tries are counted by link and address, and by link; so nobody is locked out of another link.
+    Wrong ones are counted by link and address, and by link: nobody is locked out of another link, and those who
+    know the password use up nobody's tries. Beyond a limit a right one is refused like a wrong one.
     """
     link = opened.link
-    count_by_address("share_password_address", at=link.pk)
+    if not link.password_hash:
+        return
+    refuse_used_up_by_address("share_password_address", at=link.pk)
+    refuse_used_up("share_password_link", link.pk)
+    # A longer one is no link's password, and only work for the hash.
+    if len(password) <= LONGEST_PASSWORD and check_password(password, link.password_hash):
+        return
+    day = _day_of(link, opened.at)
+    LinkDay.unscoped.filter(pk=day.pk).update(refused_passwords=F("refused_passwords") + 1)
     count("share_password_link", link.pk)
-    if not check_password(password, link.password_hash):
-        day = _day_of(link, opened.at)
-        LinkDay.unscoped.filter(pk=day.pk).update(refused_passwords=F("refused_passwords") + 1)
-        raise WrongPassword("That is not the password of this link.")
+    count_by_address("share_password_address", at=link.pk)
+    raise WrongPassword("That is not the password of this link.")
 
 
 @transaction.atomic
@@ -38,11 +52,11 @@ def count_view(*, opened: Opened, visit_id: UUID, agent: str) -> None:
     """Count the visit's one view; counting it again changes nothing.
 
     ``agent`` is what the visitor's browser calls itself: with the address it tells visitors of a day apart. Raises
-    :class:`~sharing.opening.LinkClosed` when others took the last view.
+    :class:`~sharing.opening.LinkClosed` when others took the last view, or the link was closed meanwhile.
     """
     link, at = opened.link, opened.at
     day = _day_of(link, at)
-    visitor = _visitor(day, agent)
+    visitor = _visitor(day, agent, visit_id)
     if not _is_first(
         LinkVisit(pk=visit_id, org_id=link.org_id, link=link, day=day.day, visitor=visitor, counted_at=at)
     ):
@@ -51,7 +65,7 @@ def count_view(*, opened: Opened, visit_id: UUID, agent: str) -> None:
     # the visit back with it.
     taken = ShareLink.unscoped.filter(pk=link.pk).open_at(at)
     if not taken.update(view_count=F("view_count") + 1, last_viewed_at=at):
-        raise opened.closed(LinkState.USED_UP)
+        raise open_link(link.token, at=at).closed(LinkState.USED_UP)
     # The link's row is locked from here on, so that two visits of one visitor see each other.
     others = LinkVisit.unscoped.filter(link=link, day=day.day, visitor=visitor).exclude(pk=visit_id)
     seen = F("visitors") if others.exists() else F("visitors") + 1
@@ -78,6 +92,11 @@ def _day_of(link: ShareLink, at: datetime) -> LinkDay:
     return row
 
 
-def _visitor(day: LinkDay, agent: str) -> str:
-    who = neighbourhood(ip) if (ip := origin.current().ip) else ""
-    return hashlib.sha256(f"{day.salt} {who} {agent}".encode()).hexdigest()
+def _visitor(day: LinkDay, agent: str, visit_id: UUID) -> str:
+    """The same text for whoever comes again on that day; of a day whose salt is forgotten, another each time.
+
+    Without a salt a hash would tell the address to whoever tries all there are.
+    """
+    ip = origin.current().ip
+    who = f"{neighbourhood(ip)} {agent}" if day.salt and ip else str(visit_id)
+    return hashlib.sha256(f"{day.salt} {who}".encode()).hexdigest()

@@ -16,6 +16,7 @@ from sharing.models import LinkState
 from sharing.opening import LinkClosed, Opened, open_link
 from sharing.services.visits import count_view, is_counted
 from sharing.visitors.pages import closed_page, password_page
+from sharing.visitors.robots import refuse_robots
 from sharing.visitors.visit import LASTS, Visit, decode, encode, new_visit
 
 P = ParamSpec("P")
@@ -61,7 +62,11 @@ def enter(request: HttpRequest, token: str) -> VisitorRequest:
 
 
 def take_view(request: VisitorRequest) -> None:
-    """Count the visit's view, if that was not done. Raises LinkClosed when others took the last one."""
+    """Count the visit's view, if that was not done.
+
+    Raises LinkClosed when others took the last one, and RobotRefused for who is no visitor.
+    """
+    refuse_robots(request)
     if not request.visit.counted:
         agent = request.headers.get("User-Agent", "")
         count_view(opened=request.opened, visit_id=request.visit.id, agent=agent)
@@ -89,7 +94,7 @@ def keep_to_visitors(response: HttpResponseBase) -> None:
     response["Referrer-Policy"] = "no-referrer"
 
 
-def visited(view: VisitorView[P]) -> Callable[Concatenate[HttpRequest, str, P], HttpResponseBase]:
+def visited(view: VisitorView[P]) -> Callable[..., HttpResponseBase]:
     """Let in who holds a link, with their visit; inside the view the database shows its organization only.
 
     Who may not look gets a page: 410 for what was a link, 403 with a form for the password. Moments are told by
@@ -97,7 +102,7 @@ def visited(view: VisitorView[P]) -> Callable[Concatenate[HttpRequest, str, P], 
     """
 
     @wraps(view)
-    def guarded(request: HttpRequest, token: str, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
+    def guarded(request: HttpRequest, token: str, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
         with scope.nothing():
             try:
                 visitor = enter(request, token)
