@@ -9,7 +9,6 @@ from uuid import UUID
 from visant_camera.rule_checks import RuleError
 from visant_camera.schedule import Rule, jitter_of, runs
 
-from devices.clocks import zone_of
 from devices.models import Device, ScheduleRule
 from devices.rules_in_words import in_words
 from orgs.zones import first_known
@@ -23,7 +22,9 @@ def moments_of(rule: ScheduleRule, *, after: datetime, fallback: str = "UTC") ->
     return runs(as_rule(rule, fallback), after)
 
 
-def next_of_each_rule(device: Device, *, after: datetime, count: int) -> list[list[datetime]]:
+def next_of_each_rule(
+    device: Device, *, after: datetime, count: int, fallback: str = "UTC"
+) -> list[list[datetime]]:
     """The first ``count`` moments later than ``after`` of each rule in force, or as many as there are.
 
     A rule that cannot be followed any more is left out. One query.
@@ -32,7 +33,7 @@ def next_of_each_rule(device: Device, *, after: datetime, count: int) -> list[li
     found = []
     for rule in device.org.schedulerules.holding().filter(schedule__in=kept):
         try:
-            found.append(list(islice(moments_of(rule, after=after, fallback=zone_of(device)), count)))
+            found.append(list(islice(moments_of(rule, after=after, fallback=fallback), count)))
         except RuleError:
             continue
     return found

@@ -1,8 +1,9 @@
-"""How old the newest picture is that a link shows, measured by the camera's schedules, and when the next may come."""
+"""How old the newest picture of a link is, by the camera's schedules, and when the next one may come."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from devices.clocks import zone_of
 from devices.models import Device
 from devices.planning import next_of_each_rule
 
@@ -17,7 +18,7 @@ UNPLANNED = timedelta(minutes=1)
 
 @dataclass(frozen=True)
 class Freshness:
-    """``is_stale``: two pictures that were planned since are not there. ``asks_in``: when to look for a newer one."""
+    """``is_stale``: two pictures that were planned since are not there. ``asks_in``: when to look again."""
 
     captured_at: datetime
     at: datetime
@@ -40,7 +41,7 @@ def freshness_of(
 
     ``free_from``: from when on the next picture would be shown; ``delay``: how much later than it is taken.
     """
-    planned = next_of_each_rule(device, after=free_from, count=2)
+    planned = next_of_each_rule(device, after=free_from, count=2, fallback=zone_of(device))
     seconds = [moments[1] for moments in planned if len(moments) == 2]
     if not planned:
         return Freshness(captured_at, at, captured_at + RECENT + delay < at, UNPLANNED)

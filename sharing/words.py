@@ -9,6 +9,18 @@ KINDS = {
     LinkKind.LATEST: "the latest picture of a camera",
 }
 
+SHARE_TYPES = {
+    LinkKind.DEVICE: "device",
+    LinkKind.CAPTURE: "capture",
+    LinkKind.RANGE: "date_range",
+    LinkKind.LATEST: "latest",
+}
+
+
+def share_type_of(link: ShareLink) -> str:
+    """What it shows, in the API's word."""
+    return SHARE_TYPES[LinkKind(link.kind)]
+
 
 def kind_in_words(link: ShareLink) -> str:
     """Of what kind it is; nothing of what it shows."""
@@ -24,8 +36,9 @@ def shows_in_words(link: ShareLink) -> str:
         LinkKind.LATEST: "the latest picture",
     }[LinkKind(link.kind)]
     if link.sampling != Sampling.ALL and link.kind in (LinkKind.DEVICE, LinkKind.RANGE):
-        which = f"{which.removeprefix('all ')}, one of each {'hour' if link.sampling == Sampling.HOURLY else 'day'}"
+        which = (
+            f"{which.removeprefix('all ')}, one of each {'hour' if link.sampling == Sampling.HOURLY else 'day'}"
+        )
     if link.delay_hours:
         which += f", from {link.delay_hours} hour{'' if link.delay_hours == 1 else 's'} ago and before"
     return which
-

@@ -169,7 +169,7 @@ def _delete(rows: Sequence[Capture], by: DeletedBy) -> Deleted:
 
 
 def _files_of(row: Capture) -> list[str]:
-    """All there may be: that outsiders were shown it is noted nowhere, and a file that is not there is no trouble."""
+    """All there may be: that outsiders were shown it is noted nowhere."""
     return [key for key in (row.storage_key, row.thumbnail_key, *derived_keys(row.storage_key)) if key]
 
 

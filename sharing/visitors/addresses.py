@@ -1,4 +1,4 @@
-"""Where visitors find what a link shows. In frames of other sites, and for programs, an address carries the visit."""
+"""Where visitors find what a link shows. In frames of other sites, and for programs, addresses carry the visit."""
 
 from dataclasses import dataclass
 from typing import Any

@@ -14,10 +14,11 @@ from devices.clocks import clock_of
 from orgs.keyset import BadCursor, Position, newest_page
 from sharing.models import LinkKind, Sampling
 from sharing.opening import Opened, captures_shown
-from sharing.sampling import Sample, Sampler
+from sharing.sampling import INSTANT, Sample, Sampler
 
 # Divides by two, three, four and six columns.
 PAGE_SIZE = 24
+MOST_SHOWN = 100
 DAYS_SHOWN = 14
 # So many of them may be later than the day that is looked at.
 DAYS_LATER = 6
@@ -99,6 +100,10 @@ class Showing:
         if self.link.kind in (LinkKind.CAPTURE, LinkKind.LATEST):
             return None
         return self._sampler.just_before(capture) if self._sampler else self._captures.just_before(capture)
+
+    def free_from(self, capture: Capture) -> datetime:
+        """From when on a picture is shown beside this one, the newest."""
+        return self._sampler.end_of(capture.captured_at) - INSTANT if self._sampler else capture.captured_at
 
     def days(self, around: date | None = None) -> list[date]:
         """Days that have pictures, newest first: the last ones, or those around one."""
