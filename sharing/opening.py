@@ -11,6 +11,7 @@ from orgs.errors import Gone, NotThere
 from orgs.models import Membership, Organization
 from sharing.access import may_share, policies_of, policy_of
 from sharing.models import LinkKind, LinkState, ShareLink, SharingPolicy
+from sharing.words import share_type_of
 
 
 class LinkNotThere(NotThere):
@@ -27,6 +28,7 @@ class LinkClosed(Gone):
         self.link = link
         self.state = state
         self.policy = policy
+        self.told = {"state": str(state), "share_type": share_type_of(link)}
 
 
 CLOSED = {

@@ -238,6 +238,7 @@ MIDDLEWARE = [
     "csp.middleware.CSPMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "visant.schema.middleware.SchemaMiddleware",
+    "sharing.visitors.headers.VisitorHeadersMiddleware",
     "visant.errors.RefusalMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",

@@ -12,7 +12,6 @@ from orgs.forms import ServiceForm
 from sharing.models import LONGEST_REPORT, ReportReason, ShareLink
 from sharing.opening import LinkClosed, open_link
 from sharing.services.reports import report_link
-from sharing.visitors.door import keep_to_visitors
 
 
 class ReportForm(ServiceForm):
@@ -51,7 +50,6 @@ def report(request: HttpRequest, token: str) -> HttpResponse:
         is_taken = form.is_bound and not form.errors
         page = "sharing/visitor/reported.html" if is_taken else "sharing/visitor/report.html"
         answer = render(request, page, {"link": link, "form": form}, status=form.status)
-    keep_to_visitors(answer)
     # Without any referrer a browser does not say either where a form comes from, which is its proof of origin.
     answer["Referrer-Policy"] = "same-origin"
     return answer
