@@ -79,6 +79,12 @@ def shared_response(
     return response
 
 
+def has_already(request: HttpRequest, etag: str) -> bool:
+    """Whether :func:`shared_response` will say that the caller has the file: a bucket answers for itself."""
+    unchanged = None if leads_to_bucket() else get_conditional_response(request, etag=quote_etag(etag))
+    return unchanged is not None and unchanged.status_code == 304
+
+
 def signed_response(request: HttpRequest, *, signature: str, ends: int, key: str) -> HttpResponseBase:
     """The file of a :func:`~captures.picture_urls.picture_url`; raises PictureUrlRefused."""
     check_signature(signature=signature, ends=ends, key=key)

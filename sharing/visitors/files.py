@@ -8,7 +8,7 @@ from django.views.decorators.http import require_safe
 
 from captures.derivatives import small_of, view_of
 from captures.models import Capture
-from captures.serving import shared_response
+from captures.serving import has_already, shared_response
 from orgs.errors import NotAllowed, NotThere
 from sharing.visitors.door import VisitorRequest, take_view, visited
 from sharing.visitors.robots import refuse_robots
@@ -29,17 +29,15 @@ def image(request: VisitorRequest, pk: UUID) -> HttpResponseBase:
     """The picture as large as a screen. The first one is the visit's view; to robots it is not shown."""
     refuse_robots(request)
     capture = find(request, pk)
-    key = view_of(capture)
-    response = shared_response(request, key, etag=f"view-{capture.sha256}", until=request.opened.ends_at)
-    return counted(request, response)
+    return _handed_out(request, view_of(capture), etag=f"view-{capture.sha256}")
 
 
 @require_safe
 @visited
 def thumbnail(request: VisitorRequest, pk: UUID) -> HttpResponseBase:
     capture = find(request, pk)
-    key = small_of(capture)
-    return shared_response(request, key, etag=f"small-{capture.sha256}", until=request.opened.ends_at)
+    etag = f"small-{capture.sha256}"
+    return shared_response(request, small_of(capture), etag=etag, until=request.opened.ends_at)
 
 
 @require_safe
@@ -51,10 +49,7 @@ def original(request: VisitorRequest, pk: UUID) -> HttpResponseBase:
     refuse_robots(request)
     capture = find(request, pk)
     name = f"{timezone.localtime(capture.captured_at):%Y-%m-%d %H.%M.%S}.{capture.storage_key.rpartition('.')[2]}"
-    response = shared_response(
-        request, capture.storage_key, etag=capture.sha256, until=request.opened.ends_at, filename=name
-    )
-    return counted(request, response)
+    return _handed_out(request, capture.storage_key, etag=capture.sha256, filename=name)
 
 
 def find(request: VisitorRequest, pk: UUID) -> Capture:
@@ -65,12 +60,8 @@ def find(request: VisitorRequest, pk: UUID) -> Capture:
     return capture
 
 
-def counted(request: VisitorRequest, response: HttpResponseBase) -> HttpResponseBase:
-    """Count the view of who gets a picture by ``response``: not of who has it already, or asks for its size."""
-    if request.method == "GET" and response.status_code in (200, 206, 302):
-        try:
-            take_view(request)
-        except Exception:
-            response.close()  # the file is open already
-            raise
-    return response
+def _handed_out(request: VisitorRequest, key: str, *, etag: str, filename: str = "") -> HttpResponseBase:
+    """Count the view of who gets the picture: not of who has it already, or asks for its size."""
+    if request.method == "GET" and not has_already(request, etag):
+        take_view(request)
+    return shared_response(request, key, etag=etag, until=request.opened.ends_at, filename=filename)

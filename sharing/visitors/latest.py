@@ -15,8 +15,7 @@ from sharing.freshness import LATEST, Freshness, freshness_of
 from sharing.models import LinkKind
 from sharing.opening import Opened
 from sharing.visitors.banner import with_banner
-from sharing.visitors.door import VisitorRequest, visited
-from sharing.visitors.files import counted
+from sharing.visitors.door import VisitorRequest, take_view, visited
 from sharing.visitors.showing import Showing
 
 # What messengers take; some show no larger file than a few hundred KB.
@@ -53,7 +52,9 @@ def latest(request: VisitorRequest) -> HttpResponseBase:
         return unchanged
     data = read_file(view_of(newest))
     data = with_banner(data, words) if words else data
-    return counted(request, HttpResponse(data, content_type="image/jpeg", headers=headers))
+    if request.method == "GET":
+        take_view(request)
+    return HttpResponse(data, content_type="image/jpeg", headers=headers)
 
 
 @require_safe
