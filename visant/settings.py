@@ -514,7 +514,8 @@ RETENTION_KEEPERS = {
 
 TASKS = {"default": {"BACKEND": "django_tasks_db.DatabaseBackend"}}
 # How far the workers are behind, and what they found: for /readyz and /metrics.
-STORAGE_TROUBLE = "captures.storage.checks.storage_trouble"  # for doctor
+STORAGE_TROUBLE = "captures.storage.checks.storage_trouble"  # for doctor, as what follows
+UPKEEP_TROUBLES = "captures.integrity.troubles.upkeep_troubles"
 BACKLOG = "captures.evaluation.backlog.backlog"
 OUTCOMES = "captures.evaluation.backlog.outcomes_of_last_minute"
 # What the scheduler calls, and how many seconds lie between two calls.
