@@ -84,6 +84,12 @@ def open_link(token: str, *, at: datetime) -> Opened:
     return Opened(link, policy, maker, at)
 
 
+def as_if_open(link: ShareLink, *, at: datetime) -> Opened:
+    """What a link of one's own organization shows, whatever closes it: for its preview. It need not be saved."""
+    maker = _makers([link.org], [link]).get(_maker_of(link))
+    return Opened(link, policy_of(link.org), maker, at)
+
+
 def states_of(org: Organization, links: Iterable[ShareLink], *, at: datetime) -> dict[UUID, LinkState]:
     """Return the state of each of these links of ``org`` by its id, by two queries."""
     links = list(links)

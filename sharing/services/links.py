@@ -2,8 +2,9 @@
 
 import secrets
 from collections.abc import Collection
+from copy import copy
 from datetime import datetime, timedelta
-from typing import Any, TypedDict, Unpack
+from typing import Any, Required, TypedDict, Unpack
 from urllib.parse import urlsplit
 
 from django.contrib.auth.hashers import make_password
@@ -49,6 +50,18 @@ class Terms(TypedDict, total=False):
     embed_origins: list[str]
 
 
+class NewLink(Terms, total=False):
+    """What a link is made of."""
+
+    device: Required[Device]
+    kind: Required[LinkKind]
+    capture: Capture | None
+    range_from: datetime | None
+    range_until: datetime | None
+    expires_in_days: "int | type[Never] | None"
+    password: str
+
+
 class Never:
     """In place of a number of days: the link does not expire by itself."""
 
@@ -58,8 +71,7 @@ def default_days(policy: SharingPolicy) -> int:
     return DEFAULT_DAYS if policy.longest_days is None else min(DEFAULT_DAYS, policy.longest_days)
 
 
-@transaction.atomic
-def create_link(
+def draft_link(
     *,
     membership: Membership,
     device: Device,
@@ -71,12 +83,7 @@ def create_link(
     password: str = "",
     **terms: Unpack[Terms],
 ) -> ShareLink:
-    """Share what ``kind`` says of the camera, and return the link.
-
-    ``device`` and ``capture`` are such as the member may see. Without ``expires_in_days`` it lives
-    :func:`default_days`; it never outlives the membership. Raises :class:`~orgs.access.RoleTooSmall`,
-    :class:`~sharing.access.CameraOutOfReach` and :class:`InvalidLink`.
-    """
+    """The link that :func:`create_link` would make, which takes and refuses the same; it is not saved."""
     policy = policy_of(membership.org)
     refuse_sharing(membership, device, policy)
     now = timezone.now()
@@ -95,9 +102,35 @@ def create_link(
         **terms,
     )
     _check(link)
-    link.save(force_insert=True)
-    _note("share.created", link, membership.user, after=_told(link, {"kind", "expires_at", *terms}, password))
     return link
+
+
+@transaction.atomic
+def create_link(*, membership: Membership, **new: Unpack[NewLink]) -> ShareLink:
+    """Share what ``kind`` says of the camera, and return the link.
+
+    ``device`` and ``capture`` are such as the member may see. Without ``expires_in_days`` it lives
+    :func:`default_days`; it never outlives the membership. Raises :class:`~orgs.access.RoleTooSmall`,
+    :class:`~sharing.access.CameraOutOfReach` and :class:`InvalidLink`.
+    """
+    link = draft_link(membership=membership, **new)
+    link.save(force_insert=True)
+    said = {"kind", "expires_at", *(Terms.__annotations__.keys() & new.keys())}
+    _note("share.created", link, membership.user, after=_told(link, said, new.get("password", "")))
+    return link
+
+
+def draft_change(
+    *,
+    link: ShareLink,
+    membership: Membership,
+    expires_in_days: int | type[Never] | None = None,
+    **terms: Unpack[Terms],
+) -> ShareLink:
+    """The link as :func:`change_link` would leave it, which takes and refuses the same; nothing is saved."""
+    row = copy(link)
+    _change(row, membership, expires_in_days, None, terms)
+    return row
 
 
 @transaction.atomic
@@ -115,6 +148,23 @@ def change_link(
     Days are counted from now. Raises :class:`LinkRevoked`, :class:`InvalidLink` and what :func:`create_link` does.
     """
     row = ShareLink.unscoped.select_for_update(of=("self",)).select_related("device", "org").get(pk=link.pk)
+    as_it_was = copy(row)
+    changed = _change(row, membership, expires_in_days, password, terms)
+    row.save(update_fields=changed)
+    before, after = _told(as_it_was, set(changed), ""), _told(row, set(changed), password or "")
+    if before != after:
+        _note("share.changed", row, membership.user, before=before, after=after)
+    return row
+
+
+def _change(
+    row: ShareLink,
+    membership: Membership,
+    expires_in_days: int | type[Never] | None,
+    password: str | None,
+    terms: Terms,
+) -> list[str]:
+    """Change the row, and return the names of the fields that were to be."""
     policy = policy_of(row.org)
     refuse_sharing(membership, row.device, policy)
     if row.revoked_at is not None:
@@ -124,15 +174,10 @@ def change_link(
         changes["expires_at"] = _expiry(policy, membership, expires_in_days, timezone.now())
     if password is not None:
         changes["password_hash"] = _hashed(password)
-    before = _told(row, set(changes), "")
     for name, value in changes.items():
         setattr(row, name, value)
     _check(row)
-    row.save(update_fields=list(changes))
-    after = _told(row, set(changes), password or "")
-    if before != after:
-        _note("share.changed", row, membership.user, before=before, after=after)
-    return row
+    return list(changes)
 
 
 def revoke_link(*, link: ShareLink, membership: Membership) -> None:
