@@ -55,7 +55,7 @@ def qr_svg(text: str, *, size: int = DEFAULT_SIZE, correction: str = DEFAULT_COR
     return bytes(image.to_string(encoding="utf-8"))
 
 
-class _OnWhite(SvgPathImage):
+class _OnWhite(SvgPathImage):  # type: ignore[misc] # the library has no types
     # A code on a dark page cannot be read.
     background = "white"
 

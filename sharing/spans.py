@@ -9,7 +9,7 @@ from sharing.models import ShareLink
 
 
 def span_of_days(device: Device, first: date, last: date) -> tuple[datetime, datetime]:
-    """When the first day begins, and when the one after the last does. Raises OverflowError beyond the calendar."""
+    """When the first day begins, and when the one after the last does. Raises OverflowError."""
     zone = clock_of(device)
     return bounds_of(first, zone)[0], bounds_of(last, zone)[1]
 

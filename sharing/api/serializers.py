@@ -145,10 +145,7 @@ class LinksAsked(serializers.Serializer[Any]):
     """How a list of links is narrowed."""
 
     device_id = serializers.CharField(required=False)
-    state = serializers.ChoiceField(
-        [LinkState.OPEN, LinkState.USED_UP, LinkState.EXPIRED, LinkState.SUSPENDED, LinkState.REVOKED],
-        required=False,
-    )
+    state = serializers.ChoiceField(LinkState.choices, required=False)
     q = serializers.CharField(
         required=False, max_length=200, help_text="In note, camera or maker; or as the token begins."
     )

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable
 from typing import Any
-from uuid import UUID
 
 from django.db.models import QuerySet
 from django.http import HttpResponse
@@ -23,7 +22,7 @@ from orgs.absolute import absolute_url
 from orgs.api.parsers import JSONParser
 from orgs.api.serializers.base import received
 from orgs.api.views import MemberAPIView
-from orgs.models import Role
+from orgs.models import Role, User
 from sharing.access import link_of, links_of, policy_of
 from sharing.api.serializers import (
     LinksAsked,
@@ -36,10 +35,11 @@ from sharing.api.serializers import (
     SharingPolicyIn,
     SharingPolicyOut,
 )
-from sharing.models import LinkKind, ShareLink
+from sharing.finding import in_state, matching
+from sharing.models import LinkKind, LinkState, ShareLink
 from sharing.opening import LinkNotThere, states_of
 from sharing.qr import qr_png, qr_svg
-from sharing.services.links import What, change_link, create_link, revoke_all, revoke_link
+from sharing.services.links import change_link, create_link, revoke_all, revoke_link
 from sharing.services.policies import set_sharing_policy
 from sharing.spans import span_of_given
 from sharing.words import KINDS_BY_SHARE_TYPE
@@ -59,11 +59,11 @@ class _Links(MemberAPIView):
             raise LinkNotThere("There is no such link.")
         return link
 
-    def told(self, links: Iterable[ShareLink]) -> list[dict[str, Any]]:
+    def told(self, links: Iterable[ShareLink]) -> list[Any]:
         """Links with their states, by as many queries for many as for one."""
         links = list(links)
         states = states_of(self.org, links, at=timezone.now())
-        return list(ShareOut(links, many=True, context={"states": states}).data)
+        return [ShareOut(link, context={"states": states}).data for link in links]
 
 
 class ShareDevice(_Links):
@@ -76,11 +76,11 @@ class ShareDevice(_Links):
         if given.pop("device_id", device.pk) != device.pk:
             raise serializers.ValidationError({"device_id": "This is not the camera in the address."})
         what = self._what(device, given)
-        link = create_link(membership=self.membership, device=device, what=what, **given)
+        link = create_link(membership=self.membership, device=device, **what, **given)
         [answer] = self.told([link])
         return Response(answer, status=201)
 
-    def _what(self, device: Device, given: dict[str, Any]) -> What:
+    def _what(self, device: Device, given: dict[str, Any]) -> dict[str, Any]:
         kind = KINDS_BY_SHARE_TYPE[given.pop("share_type")]
         capture_id, start, end = (given.pop(name, None) for name in ("capture_id", "start_date", "end_date"))
         if kind == LinkKind.CAPTURE:
@@ -120,8 +120,8 @@ class LinkList(_Links, ListAPIView[ShareLink]):
         if "device_id" in narrow:
             links = links.filter(device=get_device(self, narrow["device_id"]))
         if "state" in narrow:
-            links = links.in_state(narrow["state"], timezone.now())
-        return links.matching(narrow["q"]) if "q" in narrow else links
+            links = in_state(links, LinkState(narrow["state"]), org=self.org, at=timezone.now())
+        return matching(links, narrow["q"]) if "q" in narrow else links
 
 
 class LinkDetail(_Links):
@@ -170,19 +170,18 @@ class RevokeLinks(_Links):
     def post(self, request: Request) -> Response:
         given = received(RevokeIn, request)
         device = get_device(self, given["device_id"]) if "device_id" in given else None
-        maker_id = self._maker(given["created_by"]) if "created_by" in given else None
-        count = revoke_all(membership=self.membership, device=device, maker_id=maker_id)
+        maker = self._maker(given["created_by"]) if "created_by" in given else None
+        count = revoke_all(membership=self.membership, device=device, maker=maker)
         return Response(RevokedOut({"revoked": count}).data)
 
-    def _maker(self, email: str) -> UUID:
-        """Of whom there are links, member or not any more."""
-        made = (
-            links_of(self.membership).filter(created_by__email__iexact=email).values_list("created_by", flat=True)
+    def _maker(self, email: str) -> User:
+        """Somebody of whom there are links, member or not any more."""
+        link = (
+            links_of(self.membership).filter(created_by__email__iexact=email).select_related("created_by").first()
         )
-        maker: UUID | None = made.first()
-        if maker is None:
+        if link is None or link.created_by is None:
             raise serializers.ValidationError({"created_by": "Nobody of that address has made a link here."})
-        return maker
+        return link.created_by
 
 
 class Policy(_Links):

@@ -54,27 +54,6 @@ class ShareLinkQuerySet(models.QuerySet["ShareLink"]):
         views_left = Q(max_views=None) | Q(view_count__lt=F("max_views"))
         return self.filter(in_time, views_left, revoked_at=None, suspended_at=None)
 
-    def in_state(self, state: LinkState, moment: datetime) -> "ShareLinkQuerySet":
-        """Those in that state, as far as a link's own row tells it; what it was closed for first counts."""
-        if state == LinkState.OPEN:
-            return self.open_at(moment)
-        if state == LinkState.REVOKED:
-            return self.exclude(revoked_at=None)
-        present = self.filter(revoked_at=None)
-        if state == LinkState.SUSPENDED:
-            return present.exclude(suspended_at=None)
-        present = present.filter(suspended_at=None)
-        if state == LinkState.EXPIRED:
-            return present.filter(expires_at__lte=moment)
-        if state == LinkState.USED_UP:
-            return present.exclude(expires_at__lte=moment).filter(view_count__gte=F("max_views"))
-        return self.none()
-
-    def matching(self, text: str) -> "ShareLinkQuerySet":
-        """Those whose token begins so, or whose note, camera or maker has that text in it."""
-        found = Q(token__startswith=text) | Q(note__icontains=text) | Q(device__name__icontains=text)
-        return self.filter(found | Q(created_by__email__icontains=text) | Q(created_by__name__icontains=text))
-
 
 class ShareLink(Row, TenantModel):
     """Lets whoever has its token look at pictures of a camera. The token is kept, for the link can be shown again.
