@@ -1,7 +1,7 @@
 """What a link costs: its pages out of a large archive beside a small one, and the last views when all come.
 
-*Pages*: two processes with a database of their own each, one camera in each, the same two years of pictures: a
-picture a minute there, a hundredth of that here. They answer in turn, so that both see the same machine.
+*Pages*: two processes with a database of their own each, in each one camera with a picture every seven minutes: of
+13 years there, of seven weeks here. They answer in turn, so that both see the same machine.
 *Counting*: a real web server, 50 visitors at the same moment, 10 views.
 
 ``python bench/share.py [--rounds 20] [--large 1000000] [--small 10000] [--databases postgresql sqlite]``.
@@ -35,6 +35,8 @@ from bench.intake import database, free_port, manage, web_command, web_server  #
 LARGE, SMALL = 1_000_000, 10_000
 ONE_ROUND = 20
 VISITORS, VIEWS = 50, 10
+# So that the small archive has as many days as a page shows.
+MINUTES = 7
 NEWEST = datetime(2026, 11, 1, tzinfo=UTC)
 COLUMNS = (
     "id, org_id, device_id, record_id, captured_at, received_at, storage_key, byte_size, sha256, thumbnail_key, "
@@ -77,7 +79,7 @@ def links_of(count: int) -> dict[str, str]:
         org = create_organization(name="Bench", owner_email="bench@example.org", owner_password=None)
         device, _ = add_device(org=org, name="camera", acting_user=None)
         as_stored = connection.ops.adapt_datetimefield_value
-        row = {"org": org.pk, "device": device.pk, "count": count, "minutes": LARGE // count}
+        row = {"org": org.pk, "device": device.pk, "count": count, "minutes": MINUTES}
         if connection.vendor == "sqlite":
             row |= {"org": org.pk.hex, "device": device.pk.hex}
         with connection.cursor() as cursor:
@@ -88,13 +90,13 @@ def links_of(count: int) -> dict[str, str]:
             tokens[sampling] = secrets.token_urlsafe(24)
             shown = {"kind": LinkKind.DEVICE, "without_maker": True, "sampling": sampling}
             ShareLink.unscoped.create(org=org, device=device, token=tokens[sampling], **shown)
-    middle = Position(NEWEST - timedelta(days=340), NOBODY).encode()
+    middle = Position(NEWEST - timedelta(minutes=MINUTES * count // 2), NOBODY).encode()
     return {
         "50 as JSON": f"/api/s/{tokens['all']}?limit=50",
-        "50 of a year ago": f"/api/s/{tokens['all']}?limit=50&cursor={middle}",
+        "50 from the middle": f"/api/s/{tokens['all']}?limit=50&cursor={middle}",
         "gallery page": f"/s/{tokens['all']}",
         "one of each hour, 50": f"/api/s/{tokens['hourly']}?limit=50",
-        "one of each day, 50": f"/api/s/{tokens['daily']}?limit=50",
+        "one of each day, 40": f"/api/s/{tokens['daily']}?limit=40",
         "gallery, one of each day": f"/s/{tokens['daily']}",
     }
 
@@ -239,6 +241,7 @@ def main() -> None:
         return answer(url, folder, int(count))
     folder = Path(tempfile.mkdtemp(prefix="visant-bench-"))
     folder.chmod(0o755)
+    os.environ["VISANT_LOG_LEVEL"] = "ERROR"  # that a link is used up is no news here
     os.environ["VISANT_STATIC_ROOT"] = str(folder / "static")
     manage({**os.environ}, "collectstatic", "--noinput")
     try:
