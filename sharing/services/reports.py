@@ -15,7 +15,7 @@ from sharing.models import LONGEST_REPORT, LinkReport, ReportReason, ShareLink
 
 
 class InvalidReport(Invalid):
-    code = "invalid_report"
+    code = "invalid_link_report"
 
 
 def report_link(*, link: ShareLink, reason: str, text: str = "", email: str = "") -> LinkReport:

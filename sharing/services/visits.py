@@ -23,7 +23,7 @@ from sharing.services.links import LONGEST_PASSWORD
 
 
 class WrongPassword(NotAllowed):
-    code = "wrong_password"
+    code = "wrong_link_password"
 
 
 def check_visitor(*, opened: Opened, password: str) -> None:

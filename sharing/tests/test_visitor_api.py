@@ -98,7 +98,7 @@ def test_a_password_gives_a_visit_and_the_visit_the_pictures(capture):
     assert (refused.status_code, refused.json()["code"]) == (403, "password_needed")
     assert capture.device.name not in refused.text
     wrong = give(link, "guess")
-    assert (wrong.status_code, wrong.json()["code"]) == (403, "wrong_password")
+    assert (wrong.status_code, wrong.json()["code"]) == (403, "wrong_link_password")
     given = give(link, PASSWORD).json()
     assert given["expires_in"] == 12 * 60 * 60
     [row] = get(link, visit=given["visit"]).json()["captures"]

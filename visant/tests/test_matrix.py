@@ -86,7 +86,10 @@ class World:
         inviting = {"acting_membership": self.membership("owner"), "role": Role.VIEWER}
         self.invitation, _ = invite(**inviting, email="unmentionable@example.org")
         _, self.link = invite(**inviting)
-        self.shared = make_link(self.capture, LinkKind.DEVICE)
+        everything = {"download_allowed": True, "picture_in_preview": True}
+        self.shared = make_link(
+            self.capture, LinkKind.DEVICE, embed_origins=["https://www.example.org"], **everything
+        )
         self.tokens = {
             name: create_token(
                 membership=self.membership(name), name=f"Token of {name}", access=ApiToken.Access.WRITE
@@ -211,6 +214,7 @@ CAPTURE = Behind(of_capture, camera=True)
 DAY = Behind(lambda world: {**of_camera(world), "day": timezone.localdate()}, camera=True)
 TOKEN = Behind(of_token, only="member")
 LINK = Behind(of_link, open=True)
+SHARED_PICTURE = Behind(lambda world: {**of_link(world), "pk": world.capture.pk}, open=True)
 # Only a camera's key is asked for; what a person shows is none.
 OF_CAMERA_ALONE = Behind(
     of_camera,
@@ -272,6 +276,15 @@ BEHIND = {
     "/account/email/verify/{key}": Behind(fixed(key="nothing"), open=True, instead={"POST": "404"}),
     "/account/password/new/{uidb36}-{key}": Behind(fixed(uidb36=int_to_base36(1), key="set-password"), open=True),
     "/join/{token}": Behind(lambda world: {"token": world.link}, open=True),
+    "/api/s/{token}": Behind(of_link, open=True, data=lambda world: {"password": ""}),
+    "/s/{token}": LINK,
+    "/s/{token}/embed": LINK,
+    "/s/{token}/latest.jpg": LINK,
+    "/s/{token}/pictures/{pk}": SHARED_PICTURE,
+    "/s/{token}/pictures/{pk}/image": SHARED_PICTURE,
+    "/s/{token}/pictures/{pk}/original": SHARED_PICTURE,
+    "/s/{token}/pictures/{pk}/thumbnail": SHARED_PICTURE,
+    "/s/{token}/preview.jpg": LINK,
     "/s/{token}/report": LINK,
     "/s/{token}/view": LINK,
     "/v1/captures/{name}": Behind(of_capture, camera=True, otherwise=for_people("DELETE")),
@@ -390,7 +403,7 @@ def ask(world: World, door: Door, path: str, caller: Caller) -> tuple[str, bytes
     client.cookies = SimpleCookie(caller.cookies)
     behind = BEHIND.get(path, NOTHING_BEHIND)
     address = path.format(**behind.parameters(world))
-    as_json = {"content_type": "application/json"} if path.startswith("/v1/") and door.method != "GET" else {}
+    as_json = {"content_type": "application/json"} if path.startswith(("/v1/", "/api/")) and door.method != "GET" else {}
     with transaction.atomic():
         knock = getattr(client, door.method.lower())
         answer = knock(address, behind.data(world), headers=caller.headers, **as_json)

@@ -77,6 +77,7 @@ MAY_LOOK_ACROSS = {
     "captures/calendar/rejections.py": "notes what was refused to a camera it was given; forgets that of all",
     "captures/calendar/settling.py": "keeps the calendar of all organizations",
     "captures/evaluation/backlog.py": "how far workers are behind and what they found, of all organizations",
+    "captures/derivatives.py": "looks whether a picture it was given is still there",
     "captures/direct/services.py": "sweeps what cameras of all organizations have begun",
     "captures/evaluation/seeing.py": "looks whether a camera it was given has a newer picture",
     "captures/services.py": "finds the first copy of a picture, by its camera",
