@@ -241,7 +241,6 @@ def main() -> None:
         return answer(url, folder, int(count))
     folder = Path(tempfile.mkdtemp(prefix="visant-bench-"))
     folder.chmod(0o755)
-    os.environ["VISANT_LOG_LEVEL"] = "ERROR"  # that a link is used up is no news here
     os.environ["VISANT_STATIC_ROOT"] = str(folder / "static")
     manage({**os.environ}, "collectstatic", "--noinput")
     try:
