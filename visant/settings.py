@@ -540,6 +540,8 @@ SCHEDULE = {
     "captures.leaving.tasks.delete_due_organizations": 10 * 60,
     "captures.leaving.tasks.wake_exports": 60,
     "sharing.services.forgetting.forget_visitors": 60 * 60,
+    "sharing.tasks.end_links": 60,
+    "sharing.tasks.remind_of_unopened": 10 * 60,
 }
 
 LOGGING = {

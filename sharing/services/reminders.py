@@ -16,7 +16,7 @@ from orgs import scope
 from orgs.absolute import absolute_url
 from orgs.models import Organization, User
 from sharing.finding import in_state
-from sharing.models import LinkState, ShareLink, SharingPolicy
+from sharing.models import LinkState, ShareLink, ShareLinkQuerySet, SharingPolicy
 
 logger = logging.getLogger(__name__)
 
@@ -59,7 +59,7 @@ def _remind(org: Organization, at: datetime, today: date) -> bool:
     return True
 
 
-def _unopened(links: "QuerySet[ShareLink]", at: datetime) -> "QuerySet[ShareLink]":
+def _unopened(links: ShareLinkQuerySet, at: datetime) -> ShareLinkQuerySet:
     return links.filter(view_count=0, created_at__lte=at - NOT_YET_MISSED).order_by()
 
 
@@ -70,7 +70,7 @@ def _mail(org: Organization, maker: User, links: Sequence[ShareLink]) -> None:
         "org": org,
         "links": [(link, absolute_url("share-link", link.pk)) for link in links[:MOST_TOLD]],
         "more": max(0, len(links) - MOST_TOLD),
-        "list": absolute_url("share-links"),
+        "list": absolute_url("sharing"),
     }
     with scope.within(org.pk), timezone.override(org.clock):
         text = render_to_string("sharing/mail/unopened.txt", context)
