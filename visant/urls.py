@@ -16,6 +16,7 @@ urlpatterns = [
     path("", include("captures.urls")),
     path("", include("devices.urls")),
     path("", include("orgs.urls")),
+    path("", include("sharing.urls")),
     path("", include("sharing.visitors.urls")),
     path("v1/", include("orgs.api.urls")),
     path("v1/", include("devices.api.urls")),
