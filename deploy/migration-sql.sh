@@ -17,9 +17,13 @@ if [ -z "$files" ]; then
   echo "-- No new migrations."
   exit
 fi
-for file in $files; do
-  app=${file%%/*}
-  name=$(basename "$file" .py)
-  echo "-- $app $name"
-  .venv/bin/python manage.py sqlmigrate "$app" "$name"
-done
+# One process for all of them: each start takes seconds.
+MIGRATIONS=$(for file in $files; do echo "${file%%/*} $(basename "$file" .py)"; done) \
+  .venv/bin/python manage.py shell --no-imports -v0 -c '
+import os
+from django.core.management import call_command
+
+for migration in os.environ["MIGRATIONS"].splitlines():
+    print(f"-- {migration}")
+    call_command("sqlmigrate", *migration.split())
+'

@@ -15,6 +15,7 @@ SHARE_TYPES = {
     LinkKind.RANGE: "date_range",
     LinkKind.LATEST: "latest",
 }
+KINDS_BY_SHARE_TYPE = {word: kind for kind, word in SHARE_TYPES.items()}
 
 
 def share_type_of(link: ShareLink) -> str:

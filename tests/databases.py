@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
@@ -53,13 +54,18 @@ class Database(NamedTuple):
     def name(self) -> str:
         return urlsplit(self.url).path.lstrip("/")
 
+    @property
+    def file(self) -> str:
+        """Of SQLite."""
+        return self.url.removeprefix("sqlite:///")
+
     def create(self) -> None:
         """Make it, with the schema of today."""
         template = _migrated(self.admin_url)
         if self.admin_url:
             self._administer(f"CREATE DATABASE {self.name} OWNER {ROLE} TEMPLATE {template.name}")
         else:
-            shutil.copyfile(*(one.url.removeprefix("sqlite:///") for one in (template, self)))
+            shutil.copyfile(template.file, self.file)
 
     def drop(self) -> None:
         self._administer(f"DROP DATABASE IF EXISTS {self.name} WITH (FORCE)")
@@ -68,7 +74,7 @@ class Database(NamedTuple):
         if not self.admin_url:
             import sqlite3
 
-            with sqlite3.connect(self.url.removeprefix("sqlite:///")) as connection:
+            with sqlite3.connect(self.file) as connection:
                 return connection.execute(query).fetchall()
         import psycopg
 
@@ -82,6 +88,16 @@ class Database(NamedTuple):
 
         with psycopg.connect(self.admin_url, autocommit=True) as connection:
             connection.execute(statement)
+
+
+def copied_from_migrated(connection: Any, create: Callable[[], str]) -> str:
+    """Let Django ``create`` its test database, as a copy of what was migrated once, and return its name."""
+    if connection.vendor == "postgresql":
+        connection.settings_dict["TEST"]["TEMPLATE"] = _migrated(os.environ["VISANT_TEST_DATABASE_URL"]).name
+        return create()
+    name = create()
+    shutil.copyfile(_migrated("").file, name)
+    return name
 
 
 def _migrated(admin_url: str) -> Database:

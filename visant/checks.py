@@ -7,6 +7,9 @@ from django.conf import settings
 from django.core import checks
 from django.db import DEFAULT_DB_ALIAS, connection
 
+NO_BACKUP = "visant.W002"
+BACKUP_HINT = "Run manage.py backup PATH and manage.py backup verify PATH, best each day: docs/backup.md."
+
 
 def check_trusted_proxies(app_configs: Any, **kwargs: Any) -> Sequence[checks.CheckMessage]:
     """Behind a server that ends TLS and is not trusted, all callers seem to be one, and none to use https."""
@@ -33,5 +36,4 @@ def check_backups(
     if Backup._meta.db_table not in connection.introspection.table_names():
         return []  # not migrated yet
     sentence = backup_warning()
-    hint = "Run manage.py backup PATH and manage.py backup verify PATH, best each day: docs/backup.md."
-    return [checks.Warning(sentence, hint=hint, id="visant.W002")] if sentence else []
+    return [checks.Warning(sentence, hint=BACKUP_HINT, id=NO_BACKUP)] if sentence else []

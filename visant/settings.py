@@ -514,7 +514,8 @@ RETENTION_KEEPERS = {
 
 TASKS = {"default": {"BACKEND": "django_tasks_db.DatabaseBackend"}}
 # How far the workers are behind, and what they found: for /readyz and /metrics.
-STORAGE_TROUBLE = "captures.storage.checks.storage_trouble"  # for doctor
+STORAGE_TROUBLE = "captures.storage.checks.storage_trouble"  # for doctor, as what follows
+UPKEEP_TROUBLES = "captures.integrity.troubles.upkeep_troubles"
 BACKLOG = "captures.evaluation.backlog.backlog"
 OUTCOMES = "captures.evaluation.backlog.outcomes_of_last_minute"
 # What the scheduler calls, and how many seconds lie between two calls.
@@ -539,6 +540,8 @@ SCHEDULE = {
     "captures.leaving.tasks.delete_due_organizations": 10 * 60,
     "captures.leaving.tasks.wake_exports": 60,
     "sharing.services.forgetting.forget_visitors": 60 * 60,
+    "sharing.tasks.end_links": 60,
+    "sharing.tasks.remind_of_unopened": 10 * 60,
 }
 
 LOGGING = {

@@ -21,6 +21,7 @@ urlpatterns = [
     path("v1/", include("orgs.api.urls")),
     path("v1/", include("devices.api.urls")),
     path("v1/", include("captures.api.urls")),
+    path("v1/", include("sharing.api.urls")),
     path("v1/schema", description.Schema.as_view(), name="schema"),
     path("v1/docs", description.Docs.as_view(), name="docs"),
     path("favicon.ico", favicon, name="favicon"),

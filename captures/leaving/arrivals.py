@@ -51,7 +51,7 @@ def row_of(
 ) -> Capture:
     """Return the row, not saved. Raises :class:`Refused` for values that no capture here can have."""
     told, picture = arrival.told, arrival.picture
-    captured_at = _moment(told["captured_at"])
+    captured_at = moment_of(told["captured_at"])
     extension = picture.facts.extension if picture else "jpeg"
     key = picture_key(org_id=org.pk, device_id=device.pk, pk=pk, at=captured_at, extension=extension)
     row = Capture(
@@ -59,7 +59,7 @@ def row_of(
         org=org,
         device=device,
         captured_at=captured_at,
-        received_at=_moment(told["received_at"]),
+        received_at=moment_of(told["received_at"]),
         storage_key=key if picture else "",
         thumbnail_key=thumbnail_key(key) if arrival.thumbnail else "",
         content_type=picture.facts.content_type if picture else "",
@@ -68,7 +68,7 @@ def row_of(
         height=picture.facts.height if picture else 0,
         sha256=picture.sha256 if picture else "",
         definition=definition,
-        evaluated_at=_moment(told["evaluated_at"]),
+        evaluated_at=moment_of(told["evaluated_at"]),
         **{name: told[name] for name in TAKEN},
         **_status(told, has_picture=picture is not None),
     )
@@ -95,7 +95,7 @@ def label_of(arrival: Arrival) -> Label | None:
         device_id=row.device_id,
         verdict=told["verdict"],
         reference=told["reference"] and told["verdict"] == State.NORMAL,
-        created_at=_moment(told["created_at"]),
+        created_at=moment_of(told["created_at"]),
     )
 
 
@@ -112,7 +112,7 @@ def evaluations_of(arrival: Arrival, definitions: Mapping[tuple[str, int], Defin
         yield Evaluation(
             org_id=arrival.made.org_id,
             capture=arrival.made,
-            at=_moment(told["at"]),
+            at=moment_of(told["at"]),
             definition=definitions.get((arrival.told["camera"], told["definition"])),
             **fields,
         )
@@ -125,10 +125,14 @@ def _status(told: dict[str, Any], *, has_picture: bool) -> dict[str, Any]:
     return {"evaluation_status": told["evaluation_status"], "evaluation_due_at": None}
 
 
-def _moment(text: str | None) -> Any:
+def moment_of(text: str | None) -> Any:
+    """The moment that an export names, or None. Raises :class:`Refused` for what is none, or has no offset."""
     if not text:
         return None
-    moment = parse_datetime(text)
+    try:
+        moment = parse_datetime(text)
+    except ValueError:
+        moment = None
     if moment is None or timezone.is_naive(moment):
-        raise ValueError(f"{text!r} is no moment")
+        raise Refused("not_understood", f"{text!r} is no moment.")
     return moment

@@ -4,6 +4,7 @@ It can be cut short at any moment and goes on where it ended. What was counted i
 deletes, so that the receipt is exact.
 """
 
+import json
 import logging
 from collections.abc import Iterator
 from graphlib import TopologicalSorter
@@ -143,7 +144,7 @@ def _addresses_of_owners(org: Organization) -> list[str]:
 
 
 def _tell(addresses: list[str], deletion: Deletion) -> None:
-    receipt = "\n".join(f"{name}: {value}" for name, value in deletion.receipt.items())
+    receipt = json.dumps(deletion.receipt, indent=2)
     for address in addresses:
         try:
             send_mail("Your organization was deleted", f"This is the receipt.\n\n{receipt}\n", None, [address])

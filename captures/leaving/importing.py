@@ -7,7 +7,7 @@ a run that is killed is run again, and takes nothing twice.
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from datetime import time
+from datetime import datetime, time
 from itertools import islice
 from typing import Any
 from uuid import UUID
@@ -15,11 +15,17 @@ from uuid import UUID
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.db import transaction
-from django.utils.dateparse import parse_datetime
 
 from captures.evaluation.models import Definition, Evaluation, Label
 from captures.leaving.archive import ArchiveReader
-from captures.leaving.arrivals import Arrival, evaluations_of, label_of, refuse_bad_evaluations, row_of
+from captures.leaving.arrivals import (
+    Arrival,
+    evaluations_of,
+    label_of,
+    moment_of,
+    refuse_bad_evaluations,
+    row_of,
+)
 from captures.leaving.policies import bring_in_policy
 from captures.leaving.telling import RULE
 from captures.models import Capture
@@ -100,7 +106,7 @@ class OrganizationImport:
             fates.append((POLICIES, self._policy(told["retention"], device)))
         if is_new and not self.dry_run:
             for name in ("created_at", "suspended_at", "retired_at"):
-                setattr(device, name, _moment(told[name]))
+                setattr(device, name, moment_of(told[name]))
             device.time_zone, device.configuration = told["time_zone"], told["configuration"]
             device.full_clean(exclude=["org", "name"])
             device.save(update_fields=["created_at", "suspended_at", "retired_at", "time_zone", "configuration"])
@@ -124,8 +130,8 @@ class OrganizationImport:
             org=self.org,
             device=device,
             **{name: told[name] for name in ("version", "text", "regions", "ignore_regions")},
-            references_from=_moment(told["references_from"]),
-            created_at=_moment(told["created_at"]),
+            references_from=moment_of(told["references_from"]),
+            created_at=moment_of(told["created_at"]),
             active=told["active"] and not device.definitions.filter(active=True).exists(),
         )
         if not self.dry_run:
@@ -207,28 +213,26 @@ class OrganizationImport:
             return
         like = self._org_captures().filter(record_id__in=[row.record_id for row in rows])
         alike = self._org_captures().filter(captured_at__in=[row.captured_at for row in rows])
-        records = {(row.device_id, row.record_id): row for row in like}
-        moments = {(row.device_id, row.captured_at, row.sha256): row for row in alike}
-        by_record = [(row.device_id, row.record_id) for row in rows]
-        deleted = Deleted(self.org, by_record, [(row.device_id, row.captured_at, row.sha256) for row in rows])
+        records = {_by_record(row): row for row in like}
+        moments = {_by_picture(row): row for row in alike}
+        deleted = Deleted(self.org, list(map(_by_record, rows)), list(map(_by_picture, rows)))
         for arrival in arrivals:
             if arrival.row is None:
                 continue
             row = arrival.row
-            known = records.get((row.device_id, row.record_id))
+            by_record, by_picture = _by_record(row), _by_picture(row)
+            known = records.get(by_record)
             if known and known.sha256 == row.sha256:
                 arrival.fate = Fate(Outcome.ALREADY_THERE, capture=str(known.pk))
-            elif known or (row.device_id, row.captured_at, row.sha256) in moments:
+            elif known or by_picture in moments:
                 arrival.fate = Fate(
                     Outcome.REFUSED, "in_the_way", "Another capture has its record id or its place."
                 )
-            elif gone := deleted.fate_of(
-                (row.device_id, row.record_id), (row.device_id, row.captured_at, row.sha256)
-            ):
+            elif gone := deleted.fate_of(by_record, by_picture):
                 arrival.fate = gone
             else:
-                records[row.device_id, row.record_id] = row
-                moments[row.device_id, row.captured_at, row.sha256] = row
+                records[by_record] = row
+                moments[by_picture] = row
 
     def _org_captures(self) -> Any:
         return self.org.captures.only("device_id", "record_id", "captured_at", "sha256")
@@ -265,13 +269,17 @@ def _all_of(told: dict[str, Any]) -> Iterator[str]:
     yield from [POLICIES] * bool(told.get("retention"))
 
 
+def _by_record(row: Capture) -> tuple[UUID, str]:
+    return row.device_id, row.record_id
+
+
+def _by_picture(row: Capture) -> tuple[UUID, datetime, str]:
+    return row.device_id, row.captured_at, row.sha256
+
+
 def _save_bytes(arrival: Arrival) -> None:
     row = arrival.made
     if arrival.picture:
         default_storage.save(row.storage_key, ContentFile(arrival.picture.data))
     if arrival.thumbnail:
         default_storage.save(row.thumbnail_key, ContentFile(arrival.thumbnail))
-
-
-def _moment(text: str | None) -> Any:
-    return parse_datetime(text) if text else None

@@ -5,11 +5,12 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
+from captures.inspection import picture_limit
 from captures.moving.batches import batches, slices
 from captures.moving.cameras import Cameras
 from captures.moving.folder import Entry, SourceFolder
 from captures.moving.outcomes import Fate, Outcome, Refused, Tally
-from captures.moving.pictures import Picture, checked_picture, checked_thumbnail, largest_picture
+from captures.moving.pictures import Picture, checked_picture, checked_thumbnail
 from captures.moving.records import LARGEST_RECORD, Record, parse_record
 from captures.moving.rows import Arrival
 from captures.moving.writing import Writer
@@ -129,7 +130,7 @@ def _load_picture(folder: SourceFolder, found: Found, record: Record) -> None:
         return
     if odd := found.files[path]:
         raise Refused(f"picture_{odd.reason}", f"Its picture cannot be read. {odd.sentence}")
-    found.picture = checked_picture(folder.read(path, limit=largest_picture()))
+    found.picture = checked_picture(folder.read(path, limit=picture_limit()))
 
 
 def _load_thumbnail(folder: SourceFolder, found: Found, record: Record) -> None:
@@ -138,7 +139,7 @@ def _load_thumbnail(folder: SourceFolder, found: Found, record: Record) -> None:
     if path not in found.files or found.files[path]:
         return
     try:
-        found.thumbnail = checked_thumbnail(folder.read(path, limit=largest_picture()))
+        found.thumbnail = checked_thumbnail(folder.read(path, limit=picture_limit()))
     except Refused as refusal:
         sentence = f"{refusal} Another is made of the picture." if found.picture else str(refusal)
         found.files[path] = Fate(Outcome.REFUSED, f"thumbnail: {refusal.reason}", sentence)

@@ -3,13 +3,9 @@
 import hashlib
 from dataclasses import dataclass
 
-from django.conf import settings
-
 from captures.evaluation.pictures import Undecodable, make_thumbnail
 from captures.inspection import BrokenPicture, NotAPicture, PictureFacts, TooManyPixels, inspect_picture
 from captures.moving.outcomes import Refused
-
-LARGEST_THUMBNAIL = 1024 * 1024
 
 
 @dataclass(frozen=True)
@@ -19,11 +15,6 @@ class Picture:
     data: bytes
     facts: PictureFacts
     sha256: str
-
-
-def largest_picture() -> int:
-    """In bytes, as for cameras."""
-    return int(settings.VISANT_MAX_PICTURE_MB) * 1024 * 1024
 
 
 def checked_picture(data: bytes) -> Picture:

@@ -170,7 +170,7 @@ def _json_object(raw: bytes) -> dict[str, Any]:
     if not raw.strip():
         raise Refused("empty", "The file is empty.")
     try:
-        data = json.loads(raw.decode("utf-8-sig"), parse_constant=_no_number)
+        data = json.loads(raw.decode("utf-8-sig"), parse_constant=no_number)
     except (ValueError, RecursionError) as error:
         raise Refused("not_json", "It is no JSON, damaged or cut off.") from error
     if not isinstance(data, dict):
@@ -179,7 +179,8 @@ def _json_object(raw: bytes) -> dict[str, Any]:
     return data
 
 
-def _no_number(text: str) -> None:
+def no_number(text: str) -> None:
+    """What ``json.loads`` is to call for NaN and the infinities, which no database takes. Raises ValueError."""
     raise ValueError(f"{text} is no number in JSON")
 
 

@@ -121,8 +121,9 @@ class Writer:
         fates: list[Fate | None] = []
         for arrival in arrivals:
             bare = known.unpictured(arrival)
-            fate = None if bare else known.fate_of(arrival)
-            fate = fate or (None if bare else deleted.fate_of(arrival.by_record, arrival.by_picture))
+            fate = None
+            if not bare:
+                fate = known.fate_of(arrival) or deleted.fate_of(arrival.by_record, arrival.by_picture)
             if fate is None and (would_be := self._would_be.fate_of(arrival)):
                 fate = would_be._replace(capture="")
             if fate is None:

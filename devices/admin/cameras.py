@@ -12,25 +12,17 @@ from devices.health import Condition, Truth, condition_of, with_condition
 from devices.models import Device, DeviceKey, DeviceKeyUsage, DeviceQuerySet, DeviceStatus, ServiceBreak
 from devices.services.keys import revoke_key
 from orgs.models import User
-from orgs.readonly import AccessKeyAdmin, ArchiveAdmin, ReadOnlyAdmin
+from orgs.readonly import AccessKeyAdmin, ArchiveAdmin, ReadOnlyAdmin, ReadOnlyInline
 
 LIGHTS = ("condition", "reachable", "delivering", "usable")
 
 
-class BreakInline(admin.TabularInline):
+class BreakInline(ReadOnlyInline):
     """When the camera was suspended or retired, the newest first."""
 
     model = ServiceBreak
-    fields = readonly_fields = ("began_at", "ended_at")
+    fields = ("began_at", "ended_at")
     ordering = ("-began_at",)
-    extra = 0
-    can_delete = False
-
-    def has_add_permission(self, *args: object) -> bool:
-        return False
-
-    def has_change_permission(self, *args: object) -> bool:
-        return False
 
 
 @admin.register(ServiceBreak)

@@ -4,25 +4,16 @@ from django.contrib import admin
 from visant_camera.schedule import RULE_FIELDS
 
 from devices.models import Schedule, ScheduleRule
-from orgs.readonly import ReadOnlyAdmin
+from orgs.readonly import ReadOnlyAdmin, ReadOnlyInline
 
 HELD = ("valid_from", "valid_until")
 
 
-class RuleInline(admin.TabularInline):
-    """All rules it ever had, the newest first."""
+class RuleInline(ReadOnlyInline):
+    """The rules it had, the newest first."""
 
     model = ScheduleRule
-    fields = readonly_fields = (*RULE_FIELDS, *HELD)
-    ordering = ("-pk",)
-    extra = 0
-    can_delete = False
-
-    def has_add_permission(self, *args: object) -> bool:
-        return False
-
-    def has_change_permission(self, *args: object) -> bool:
-        return False
+    fields = (*RULE_FIELDS, *HELD)
 
 
 @admin.register(Schedule)

@@ -151,7 +151,7 @@ def test_a_304_says_only_what_it_must(camera, settings):
 @pytest.mark.django_db(transaction=True)
 def test_a_304_costs_less_than_400_bytes_on_the_wire(tmp_path):
     with Server(tmp_path, workers=1) as server:
-        camera = server.add_camera(server.add_organization(), "Gate")
+        [camera] = server.found()
         server.start()
         shown = {"Authorization": f"Bearer {camera.key}"}
         path = f"/v1/devices/{camera.id}/config"

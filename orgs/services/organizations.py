@@ -1,6 +1,5 @@
 """Founding organizations, and their settings."""
 
-from allauth.account.models import EmailAddress
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 from django.utils.text import slugify
@@ -11,7 +10,7 @@ from orgs.errors import Conflict, Invalid
 from orgs.ids import uuid7
 from orgs.limits import starting_limits
 from orgs.models import Membership, Organization, Role, User
-from orgs.services.users import create_user, find_user
+from orgs.services.users import create_user, find_user, is_unproven
 from orgs.services.validation import validate
 
 # What an owner decides about their organization.
@@ -47,7 +46,7 @@ def create_organization(
     owner = find_user(email=owner_email)
     if owner is None:
         owner = create_user(email=owner_email, password=owner_password)
-    elif EmailAddress.objects.filter(user_id=owner.pk, email=owner.email, verified=False).exists():
+    elif is_unproven(owner):
         raise OwnerNotVerified(
             f"Somebody signed up as {owner.email}, but the address is not verified: it may have been anybody. "
             "Let them verify it first, by the mail or by the link that account_link --verify prints."

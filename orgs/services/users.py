@@ -1,5 +1,6 @@
 """The row of a person: made, and given a password that is strong enough."""
 
+from allauth.account.models import EmailAddress
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
@@ -53,6 +54,16 @@ def give_password(*, user: User, password: str) -> None:
 def find_user(*, email: str) -> User | None:
     """Return the person who logs in by that address. To whom else it may belong one day does not count."""
     return User.objects.filter(email=email.strip().lower()).first()
+
+
+def is_unproven(user: User) -> bool:
+    """Whether they signed up by themselves and nobody has shown yet that the address is theirs.
+
+    Signing up makes the primary row. One that is not primary says nothing of that: allauth makes it, too, with a
+    link to a new password.
+    """
+    rows = EmailAddress.objects.filter(user_id=user.pk, email=user.email, primary=True)
+    return bool(rows.filter(verified=False).exists())
 
 
 def get_user(*, email: str) -> User:

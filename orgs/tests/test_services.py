@@ -57,6 +57,13 @@ def test_somebody_who_only_says_whose_address_it_is_gets_no_organization():
     assert create_organization(name="Harbour", owner_email=boss.email).memberships.get().user == boss
 
 
+def test_a_link_to_a_new_password_casts_no_doubt_on_an_account_that_an_operator_made():
+    create_organization(name="Harbour", owner_email="ann@example.org")
+    call_command("account_link", "ann@example.org", "--reset")
+    call_command("create_organization", "--name", "Yard", "--owner", "ann@example.org")
+    assert Membership.unscoped.filter(user__email="ann@example.org", role=Role.OWNER).count() == 2
+
+
 @pytest.mark.parametrize(
     ("fields", "refusal", "sentence"),
     [

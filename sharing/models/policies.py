@@ -8,7 +8,8 @@ from orgs.tenancy import Row, TenantModel
 # What an organization that said nothing allows, in days.
 LONGEST_DAYS = 365
 # A hundred years: more is for ever, which is said by leaving it empty.
-_DAYS = [MinValueValidator(1), MaxValueValidator(36_500)]
+MOST_DAYS = 36_500
+_DAYS = [MinValueValidator(1), MaxValueValidator(MOST_DAYS)]
 
 
 class SharingPolicy(Row, TenantModel):

@@ -6,13 +6,14 @@ from dataclasses import dataclass, field
 
 from django.db import transaction
 
+from captures.inspection import picture_limit
 from captures.models import Capture
 from captures.moving.batches import batches, slices
 from captures.moving.cameras import Cameras
 from captures.moving.checking import Ledger
 from captures.moving.definitions import Definitions
 from captures.moving.outcomes import Fate, Outcome, Refused, Tally
-from captures.moving.pictures import checked_picture, checked_thumbnail, largest_picture
+from captures.moving.pictures import checked_picture, checked_thumbnail
 from captures.moving.records import checked_device, refuse_what_no_database_takes
 from captures.moving.rows import Arrival
 from captures.moving.writing import Writer
@@ -209,7 +210,7 @@ class Import:
         if self.media is None:
             return None
         try:
-            return self.media.read(key, limit=largest_picture())
+            return self.media.read(key, limit=picture_limit())
         except Refused as refusal:
             if refusal.reason == "missing":
                 return None

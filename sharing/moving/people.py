@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable
 
-from allauth.account.models import EmailAddress
 from django.db import transaction
 from django.utils import timezone
 
@@ -11,7 +10,7 @@ from orgs.errors import DomainError
 from orgs.limits import starting_limits
 from orgs.models import Organization, Role, User
 from orgs.services.imports import import_member, import_organization
-from orgs.services.users import create_user, find_user
+from orgs.services.users import create_user, find_user, is_unproven
 from sharing.moving.source import Row, moment, text
 
 # What the earlier Visant called its roles. What is none of these sees and changes nothing more than a viewer.
@@ -108,7 +107,7 @@ def _joinable(email: str) -> User | None:
     user = find_user(email=email)
     if user is None:
         return None
-    if EmailAddress.objects.filter(user_id=user.pk, email=user.email, verified=False).exists():
+    if is_unproven(user):
         raise Refused(
             "address_not_verified",
             "Somebody signed up with this address and never showed that it is theirs. Let them verify it first.",

@@ -13,6 +13,7 @@ from django.db.utils import ConnectionHandler
 from django.utils.dateparse import parse_datetime
 
 from captures.moving.outcomes import Refused
+from captures.moving.records import no_number
 
 # Each table with its key and the columns that are read. Others may be there; these must.
 TABLES: Mapping[str, tuple[str, tuple[str, ...]]] = {
@@ -37,6 +38,8 @@ TABLES: Mapping[str, tuple[str, tuple[str, ...]]] = {
 }
 ROWS_AT_ONCE = 500
 Row = dict[str, Any]
+ENGINES = ("django.db.backends.postgresql", "django.db.backends.sqlite3")
+NAME_IT = "Name it as postgresql://user:password@host/name or sqlite:///path."
 
 
 class EarlierDatabase:
@@ -47,9 +50,9 @@ class EarlierDatabase:
         try:
             settings = dict(dj_database_url.parse(url))
         except (ValueError, KeyError) as error:
-            raise Refused(
-                "no_database", "Name it as postgresql://user:password@host/name or sqlite:///path."
-            ) from error
+            raise Refused("no_database", NAME_IT) from error
+        if settings["ENGINE"] not in ENGINES:
+            raise Refused("no_database", NAME_IT)
         self._connection = _read_only(settings)
         self._refuse_another()
 
@@ -138,7 +141,7 @@ def json_object(value: Any, name: str) -> dict[str, Any]:
     """A JSON column: SQLite hands out its text. Raises :class:`Refused`."""
     if isinstance(value, str | bytes):
         try:
-            value = json.loads(value, parse_constant=_no_number)
+            value = json.loads(value, parse_constant=no_number)
         except (ValueError, RecursionError) as error:
             raise Refused("bad_record", f"{name} is no JSON.") from error
     if value is None:
@@ -151,7 +154,3 @@ def json_object(value: Any, name: str) -> dict[str, Any]:
 def text(value: Any) -> str:
     """What there is as text; SQLite holds numbers where somebody wrote them."""
     return "" if value is None else str(value)
-
-
-def _no_number(word: str) -> None:
-    raise ValueError(f"{word} is no number in JSON")

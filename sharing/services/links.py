@@ -152,7 +152,7 @@ def change_link(
     changed = _change(row, membership, expires_in_days, password, terms)
     row.save(update_fields=changed)
     before, after = _told(as_it_was, set(changed), ""), _told(row, set(changed), password or "")
-    if before != after:
+    if before != after or password:
         _note("share.changed", row, membership.user, before=before, after=after)
     return row
 

@@ -65,7 +65,7 @@ def make_closed(**fields):
 def test_beyond_the_limit_of_a_link_and_address_nothing_reaches_the_hasher(limits, hashed):
     limits(share_password_address="2/h")
     link = make_closed()
-    assert [guess(link), guess(link)] == ["wrong_password"] * 2
+    assert [guess(link), guess(link)] == ["wrong_link_password"] * 2
     assert len(hashed) == 2
     assert [guess(link), guess(link, PASSWORD)] == ["too_many_requests"] * 2
     assert len(hashed) == 2
@@ -74,7 +74,7 @@ def test_beyond_the_limit_of_a_link_and_address_nothing_reaches_the_hasher(limit
 def test_who_is_locked_out_of_a_link_is_not_of_another_and_others_are_not_of_it(limits):
     limits(share_password_address="1/h")
     link, other = make_closed(), make_closed()
-    assert [guess(link), guess(link)] == ["wrong_password", "too_many_requests"]
+    assert [guess(link), guess(link)] == ["wrong_link_password", "too_many_requests"]
     assert guess(other, PASSWORD) == "in"
     assert guess(link, PASSWORD, ip=THERE) == "in"
 
@@ -82,7 +82,10 @@ def test_who_is_locked_out_of_a_link_is_not_of_another_and_others_are_not_of_it(
 def test_beyond_the_limit_of_a_link_nothing_reaches_the_hasher_from_anywhere(limits, hashed):
     limits(share_password_link="2/h")
     link = make_closed()
-    assert [guess(link, ip=f"192.0.2.{n}") for n in (1, 2, 3)] == [*["wrong_password"] * 2, "too_many_requests"]
+    assert [guess(link, ip=f"192.0.2.{n}") for n in (1, 2, 3)] == [
+        *["wrong_link_password"] * 2,
+        "too_many_requests",
+    ]
     assert guess(link, PASSWORD, ip=THERE) == "too_many_requests"
     assert len(hashed) == 2
 
@@ -91,7 +94,7 @@ def test_colleagues_behind_one_address_who_know_the_password_all_get_in(limits):
     limits(share_password_address="3/h", share_password_link="5/h")
     link = make_closed()
     assert {guess(link, PASSWORD) for _ in range(20)} == {"in"}
-    assert [guess(link), guess(link, PASSWORD)] == ["wrong_password", "in"]
+    assert [guess(link), guess(link, PASSWORD)] == ["wrong_link_password", "in"]
 
 
 @pytest.mark.once
@@ -111,7 +114,7 @@ def test_wrong_passwords_are_counted_for_the_day_and_refused_tries_are_not(limit
 
 def test_a_text_too_long_for_a_password_is_wrong_and_no_work(limits, hashed):
     link = make_closed()
-    assert guess(link, "x" * 129) == "wrong_password"
+    assert guess(link, "x" * 129) == "wrong_link_password"
     assert hashed == []
 
 

@@ -3,6 +3,7 @@
 import os
 import shutil
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -28,6 +29,18 @@ MakePage = Callable[..., Page]
 
 def find_chromium() -> str | None:
     return os.environ.get("VISANT_TEST_CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What a browser makes of a page is no matter of the database; the apps' tests ask for each page on both.
+
+    One browser is started for all.
+    """
+    for item in items:
+        if item.path.parent == Path(__file__).parent:
+            item.add_marker(pytest.mark.once)
+            item.add_marker(pytest.mark.xdist_group("browser"))
 
 
 # Not of the session: while playwright runs, its event loop counts as running, and Django refuses to query the

@@ -142,11 +142,8 @@ def _chunks(source: Storage, key: str) -> Iterator[bytes]:
 
 
 def _digest_in(storage: Storage, key: str) -> str:
-    digest = hashlib.sha256()
     with storage.open(key) as file:
-        for chunk in iter(lambda: file.read(CHUNK), b""):
-            digest.update(chunk)
-    return digest.hexdigest()
+        return digest_of(file)
 
 
 def _kept_size(path: Path, sha256: str) -> int | None:

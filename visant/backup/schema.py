@@ -10,6 +10,7 @@ from django.db.migrations.executor import MigrationExecutor
 from django.db.migrations.loader import MigrationLoader
 
 from visant.backup.errors import BackupError, UnknownVersion
+from visant.schema.pending import pending_migrations
 
 Migrations = dict[str, list[str]]
 
@@ -24,10 +25,8 @@ def applied_migrations(alias: str) -> Migrations:
 
 def refuse_pending(alias: str) -> None:
     """Raise unless the database has the schema of this Visant: rows are read by its models."""
-    executor = MigrationExecutor(connections[alias])
-    pending = executor.migration_plan(executor.loader.graph.leaf_nodes())
-    if pending:
-        raise BackupError(f"The database lacks the migration {pending[0][0]}: run manage.py migrate first.")
+    if pending := pending_migrations(alias):
+        raise BackupError(f"The database lacks the migration {pending[0]}: run manage.py migrate first.")
 
 
 def refuse_unknown(migrations: Migrations, *, made_with: str) -> None:

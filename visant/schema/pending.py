@@ -1,12 +1,12 @@
 """Is the database's schema the one this code expects?"""
 
-from django.db import connection
+from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.migrations.executor import MigrationExecutor
 
 
-def pending_migrations() -> list[str]:
+def pending_migrations(alias: str = DEFAULT_DB_ALIAS) -> list[str]:
     """Return the migrations that are not applied, in the order in which they would be."""
-    executor = MigrationExecutor(connection)
+    executor = MigrationExecutor(connections[alias])
     return [str(step) for step, _ in executor.migration_plan(executor.loader.graph.leaf_nodes())]
 
 

@@ -153,6 +153,7 @@ NOT_ACCESS = {
     "orgs.services.users.find_user": "reads",
     "orgs.services.users.get_user": "reads",
     "orgs.services.users.give_password": "puts it on the row without saving; who saves is audited",
+    "orgs.services.users.is_unproven": "reads",
     "orgs.services.validation.validate": "refuses; writes nothing",
     "sharing.services.forgetting.forget_visitors": "forgets who looked",
     "sharing.services.reports.open_reports": "counts",

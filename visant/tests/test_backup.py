@@ -237,6 +237,13 @@ def test_operators_are_told_when_none_was_verified_for_a_week(settings, client):
     assert (warnings(), told()) == ([], False)
 
 
+@pytest.mark.parametrize("word", ["list", "verify"])
+def test_a_folder_without_a_backup_is_told_in_a_sentence(word, tmp_path):
+    with pytest.raises(CommandError, match="There is no complete backup in") as refusal:
+        call_command("backup", word, str(tmp_path))
+    assert refusal.value.returncode == 1
+
+
 @pytest.mark.parametrize("words", [["destroy", "x"], ["verify", "list", "x"], ["verify"], ["list"]])
 def test_a_word_that_is_none_is_refused_in_a_sentence(words):
     with pytest.raises(CommandError, match="Say backup PATH"):

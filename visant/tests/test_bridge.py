@@ -21,8 +21,8 @@ print(logged_in(User.objects.get()).cookies["sessionid"].value)
 """
 
 
-# All in one process of pytest: the server and its cameras are made once.
-pytestmark = pytest.mark.xdist_group("bridge")
+# All in one process of pytest: the server and its cameras are made once. And no matter of the database.
+pytestmark = [pytest.mark.xdist_group("bridge"), pytest.mark.once]
 
 
 @pytest.fixture(scope="module")
@@ -38,9 +38,7 @@ def server(tmp_path_factory) -> Iterator[Server]:
 @pytest.fixture(scope="module")
 def cameras(server) -> list[Camera]:
     """Enough for all tests that want one of their own; made together, as starting the command takes its time."""
-    server.add_organization()
-    printed = server.manage("add_device", "--org=acme", "--name=Gate", "--count=10", "--json")
-    return [Camera(**json.loads(line)) for line in printed.splitlines()]
+    return server.found(10)
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from tests.server import Server
 def test_pictures_go_into_the_bucket_and_none_is_lost_or_doubled_by_an_outage(tmp_path):
     with S3Server() as s3, Server(tmp_path / "var", workers=1, VISANT_S3_TIMEOUT="1", **s3.environment) as server:
         server.start()  # it makes the bucket
-        camera = server.add_camera(server.add_organization(), "Gate")
+        [camera] = server.found()
         with Client(tmp_path / "camera", server.url, camera) as client:
 
             def stored() -> dict[str, tuple[str, str]]:

@@ -15,6 +15,8 @@ from orgs.ratelimits import count
 from tests.redis_server import RedisServer
 from visant.caches import RedisOrHere
 
+pytestmark = pytest.mark.once
+
 
 @pytest.fixture(scope="module")
 def redis_server(tmp_path_factory):

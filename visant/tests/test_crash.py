@@ -51,8 +51,7 @@ def server(tmp_path):
 
 
 def test_no_acknowledged_picture_is_lost_or_doubled_when_the_server_is_killed_again_and_again(server):
-    org = server.add_organization()
-    cameras = [server.add_camera(org, name) for name in ("Gate", "Yard")]
+    cameras = server.found(2)
     uploads = [
         Upload(cameras[number % 2], f"record-{number // 2}", make_jpeg(number, (160, 120)))
         for number in range(UPLOADS)
@@ -172,7 +171,7 @@ def quarantined_in(printed: str) -> list[str]:
 
 
 def test_a_body_that_is_cut_off_or_of_unknown_length_stores_nothing(server):
-    camera = server.add_camera(server.add_organization(), "Gate")
+    [camera] = server.found()
     data = make_jpeg(1, (640, 480))
     server.start()
     head = (

@@ -6,22 +6,29 @@ import os
 import stat
 import subprocess
 import sys
+from datetime import UTC, timedelta
 from ipaddress import ip_network
 from pathlib import Path
 
 import pytest
 from django.core.management import call_command
 from django.db.migrations.recorder import MigrationRecorder
+from django.utils import timezone
 
+from captures.integrity.findings import note_finding
+from captures.integrity.runs import SWEEP_HELD
+from captures.models import HousekeepingRun, RetentionPolicy
+from tests.builders import make_capture, make_org
 from tests.postgresql import ROLE, in_database
 from tests.redis_server import RedisServer
 from tests.server import BASE_DIR
 from visant import heartbeats
+from visant.checks import BACKUP_HINT
 from visant.models import Heartbeat
 
 PARTS = {
     *("database", "schema", "storage", "redis", "worker", "scheduler"),
-    *("queue", "url", "proxies", "mail", "disk", "secrets"),
+    *("queue", "url", "proxies", "mail", "disk", "secrets", "backup", "upkeep"),
 }
 
 
@@ -193,3 +200,61 @@ class TestPostgreSQL:
         code, found = run(tmp_path, DATABASE_URL=self.ADMIN)
         assert (code, found["database"]["state"]) == (1, "error")
         assert "Row-level security does not bind the database role" in found["database"]["what"]
+
+
+@pytest.mark.django_db
+def test_a_backup_that_is_lacking_is_no_fault_of_the_database(well, settings):
+    settings.DEBUG = False
+    make_org(created_at=timezone.now() - timedelta(days=8))
+    code, found = examine()
+    assert (code, found["database"]["state"]) == (0, "ok")
+    assert found["backup"] == {
+        "state": "warning",
+        "what": "There is no backup of this installation.",
+        "fix": BACKUP_HINT,
+    }
+
+
+@pytest.mark.django_db
+def test_pictures_that_are_not_what_they_were_are_red(well):
+    for problem in ("missing", "damaged", "damaged"):
+        note_finding(make_capture(), problem)
+    code, said = findings_of("upkeep")
+    assert (code, said) == (1, [("error", "1 picture is missing."), ("error", "2 pictures are damaged.")])
+
+
+@pytest.mark.django_db
+def test_a_sweep_that_is_held_is_told(well):
+    HousekeepingRun.objects.create(job=SWEEP_HELD, day=timezone.now().date())
+    assert findings_of("upkeep") == (0, [("warning", "Since a restore no file is swept.")])
+
+
+@pytest.mark.django_db
+def test_a_nightly_job_that_is_overdue_or_failed_is_told(well):
+    now = timezone.now()
+    org = make_org(created_at=now - timedelta(days=5))
+    assert findings_of("upkeep") == (0, [("warning", "sweep never ran."), ("warning", "integrity never ran.")])
+    day = now.astimezone(UTC).date()
+    for job, ago in (("sweep", 2), ("integrity", 1)):
+        ended = {"finished_at": now, "error": "The storage does not answer."}
+        HousekeepingRun.objects.create(job=job, day=day - timedelta(days=ago), **ended)
+    failed = f"integrity failed on {day - timedelta(days=1)}: The storage does not answer."
+    late = f"sweep ran last on {day - timedelta(days=2)}, though it has a turn each day."
+    assert findings_of("upkeep") == (0, [("warning", late), ("warning", failed)])
+    HousekeepingRun.objects.all().delete()
+    RetentionPolicy.unscoped.create(org=org, days=30)
+    assert ("warning", f"prune has left out a night of {org.slug}.") in findings_of("upkeep")[1]
+    HousekeepingRun.objects.create(job="prune", subject=str(org.pk), day=day, finished_at=now)
+    assert "prune" not in str(findings_of("upkeep"))
+
+
+def findings_of(part: str) -> tuple[int, list[tuple[str, str]]]:
+    """All of one part; each says what is to be done."""
+    out, code = io.StringIO(), 0
+    try:
+        call_command("doctor", json=True, stdout=out)
+    except SystemExit as ended:
+        code = int(str(ended.code))
+    found = [finding for finding in json.loads(out.getvalue())["findings"] if finding["part"] == part]
+    assert all(finding["fix"] for finding in found)
+    return code, [(finding["state"], finding["what"]) for finding in found]

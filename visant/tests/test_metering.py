@@ -12,7 +12,7 @@ MONTHS = "SELECT pictures, bytes FROM orgs_monthlyusage"
 
 def test_the_processes_of_a_server_add_up_and_write_the_last_counts_when_they_end(tmp_path):
     with Server(tmp_path / "var", workers=2) as server:
-        camera = server.add_camera(server.add_organization(), "Gate")
+        [camera] = server.found()
         server.start()
         size = 0
         for number in range(REQUESTS):
@@ -27,7 +27,7 @@ def test_the_processes_of_a_server_add_up_and_write_the_last_counts_when_they_en
 
 def test_a_quiet_server_writes_the_last_counts_within_seconds(tmp_path):
     with Server(tmp_path / "var", workers=1) as server:
-        camera = server.add_camera(server.add_organization(), "Gate")
+        [camera] = server.found()
         server.start()
         server.request("GET", "/v1/captures", headers={"X-API-Key": camera.key})
         deadline = time.monotonic() + 20

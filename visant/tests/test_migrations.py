@@ -12,6 +12,8 @@ from visant.schema.catalog import Catalog, read_catalog
 from visant.schema.pending import pending_migrations
 from visant.schema.reference import scratch_database
 
+# In one process with those of verifying: the migrated database to compare with is made once for all.
+pytestmark = pytest.mark.xdist_group("schema")
 # Down from the top: each app's rows hang on those of the next. The admin's log and the tasks know our users, too.
 DOWN = ["visant", "admin", "sharing", "captures", "devices", "orgs"]
 
@@ -107,6 +109,10 @@ def test_adopting_asks_and_only_yes_is_yes(fresh, monkeypatch):
     monkeypatch.setattr("builtins.input", lambda question: "y")
     assert "Nothing was changed." in schema("adopt")
     assert pending_migrations() != []
+    monkeypatch.undo()
+    monkeypatch.setattr("sys.stdin", io.StringIO())
+    with pytest.raises(CommandError, match="nobody is there to answer"):
+        schema("adopt")
     monkeypatch.setattr("builtins.input", lambda question: "yes")
     assert "The database is adopted." in schema("adopt")
     assert pending_migrations() == []

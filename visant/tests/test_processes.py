@@ -90,7 +90,7 @@ def end(process: subprocess.Popen[str], number: signal.Signals) -> float:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_serve_takes_a_picture_judges_it_and_ends_cleanly(server, number):
-    camera = server.add_camera(server.add_organization(), "Gate")
+    [camera] = server.found()
     with running(server, "serve") as process:
         wait_for(lambda: is_ready(server), server)
         answer = requests.post(
@@ -126,7 +126,7 @@ def test_serve_refuses_a_taken_port(server):
 
 
 def test_serve_migrates_only_when_told_to(server):
-    server.manage("migrate", "captures", "0001", "--verbosity=0")
+    server.manage("migrate", "visant", "zero", "--verbosity=0")
     with running(server, "serve") as process:
         assert process.wait(timeout=60) == 1
     assert "start with VISANT_MIGRATE=1" in server.log.read_text()

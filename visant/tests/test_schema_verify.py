@@ -10,6 +10,8 @@ from visant.schema.mending import mend
 from visant.schema.reference import read_reference
 from visant.tests.drifts import ON_BOTH, ON_POSTGRESQL, ON_SQLITE, Drift
 
+# In one process: the schema to compare with is made once for all.
+pytestmark = pytest.mark.xdist_group("schema")
 DRIFTS = [*ON_BOTH, *(ON_POSTGRESQL if connection.vendor == "postgresql" else ON_SQLITE)]
 
 

@@ -53,24 +53,14 @@ def shell(server):
 
 
 @pytest.fixture(scope="module")
-def org(server) -> str:
-    return server.add_organization()
-
-
-@pytest.fixture(scope="module")
-def cameras(server, org) -> list[Camera]:
+def cameras(server) -> list[Camera]:
     """Enough for all tests: each takes one, which no other has."""
-    return add_cameras(server, org, 20)
+    return server.found(20)
 
 
 @pytest.fixture
 def camera(cameras) -> Camera:
     return cameras.pop()
-
-
-def add_cameras(server: Server, org: str, count: int) -> list[Camera]:
-    printed = server.manage("add_device", f"--org={org}", "--name=Gate", f"--count={count}", "--json")
-    return [Camera(**json.loads(line)) for line in printed.splitlines()]
 
 
 Shell = Callable[[str], None]
@@ -215,7 +205,7 @@ def test_changes_of_the_configuration_are_told_to_who_asks(server, shell, camera
 def test_a_configuration_alone_is_told_soon_without_the_periodic_look(tmp_path):
     """On SQLite, where nothing is announced, it is found by the search for what is new."""
     with Server(tmp_path / "var", workers=1) as server, server.shell() as shell:
-        camera = server.add_camera(server.add_organization(), "Gate")
+        [camera] = server.found()
         server.start()
         shell(PREAMBLE + "from devices.services.configuration_version import bump_configuration")
         with Listener(server.port, camera, "?config=1") as listener:
@@ -319,21 +309,27 @@ def test_a_poll_is_empty_when_its_time_is_up(server, camera):
 # --- the server
 
 
-def test_streams_take_no_threads_from_requests(tmp_path):
-    with Server(tmp_path / "var", workers=1, threads=2, **SETTINGS) as server:
-        org = server.add_organization()
-        cameras = add_cameras(server, org, 6)
+@pytest.fixture(scope="module")
+def narrow(tmp_path_factory):
+    """A server of one thread, and six cameras."""
+    with Server(tmp_path_factory.mktemp("narrow"), workers=1, threads=1, **SETTINGS) as server:
+        cameras = server.found(6)
         server.start()
-        listeners = [Listener(server.port, camera).__enter__() for camera in cameras]
-        assert [listener.next() for listener in listeners] == [{"event": "connected"}] * 6
-        assert upload(server, cameras[0], "beside") == 201
-        for listener in listeners:
-            listener.__exit__(None, None, None)
+        yield server, cameras
+
+
+def test_streams_take_no_threads_from_requests(narrow):
+    server, cameras = narrow
+    listeners = [Listener(server.port, camera).__enter__() for camera in cameras]
+    assert [listener.next() for listener in listeners] == [{"event": "connected"}] * 6
+    assert upload(server, cameras[0], "beside") == 201
+    for listener in listeners:
+        listener.__exit__(None, None, None)
 
 
 def test_a_command_outlives_the_server_and_its_picture_is_there_once(tmp_path):
     with Server(tmp_path / "var", workers=2, **SETTINGS) as server:
-        camera = server.add_camera(server.add_organization(), "Gate")
+        [camera] = server.found()
         server.start()
         with Listener(server.port, camera) as listener, server.shell() as shell:
             assert listener.next() == {"event": "connected"}
@@ -353,8 +349,7 @@ def test_a_command_outlives_the_server_and_its_picture_is_there_once(tmp_path):
 
 def test_streams_and_polls_end_cleanly_when_the_server_is_told_to(tmp_path):
     with Server(tmp_path / "var", workers=2, **SETTINGS) as server:
-        org = server.add_organization()
-        camera, polling = add_cameras(server, org, 2)
+        camera, polling = server.found(2)
         server.start()
         with Listener(server.port, camera) as listener, Listener(server.port, polling, "?wait=60") as poll:
             assert listener.next() == {"event": "connected"}
@@ -367,20 +362,18 @@ def test_streams_and_polls_end_cleanly_when_the_server_is_told_to(tmp_path):
         assert "Cancel" not in server.log.read_text()
 
 
-def test_a_slow_client_keeps_no_thread(tmp_path):
-    with Server(tmp_path / "var", workers=1, threads=1, **SETTINGS) as server:
-        camera = server.add_camera(server.add_organization(), "Gate")
-        server.start()
-        slow = http.client.HTTPConnection(HOST, server.port, timeout=30)
-        picture = make_jpeg(7)
-        slow.putrequest("POST", "/v1/captures")
-        for name, value in {
-            "X-API-Key": camera.key,
-            "Content-Type": "image/jpeg",
-            "Content-Length": str(len(picture)),
-        }.items():
-            slow.putheader(name, value)
-        slow.endheaders(picture[:100])
-        assert upload(server, camera, "quick") == 201
-        slow.send(picture[100:])
-        assert slow.getresponse().status == 201
+def test_a_slow_client_keeps_no_thread(narrow):
+    server, [camera, *_] = narrow
+    slow = http.client.HTTPConnection(HOST, server.port, timeout=30)
+    picture = make_jpeg(7)
+    slow.putrequest("POST", "/v1/captures")
+    for name, value in {
+        "X-API-Key": camera.key,
+        "Content-Type": "image/jpeg",
+        "Content-Length": str(len(picture)),
+    }.items():
+        slow.putheader(name, value)
+    slow.endheaders(picture[:100])
+    assert upload(server, camera, "quick") == 201
+    slow.send(picture[100:])
+    assert slow.getresponse().status == 201

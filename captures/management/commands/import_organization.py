@@ -41,7 +41,7 @@ class Command(ImportCommand):
         with self.progress(total, " captures") as bar:
             for count in work.bring_in_captures(batch=options["batch"]):
                 bar.update(count)
-        self.stdout.write(f"{work.org.name}: {len(work.cameras.made)} new cameras.")
+        self.stdout.write(f"{work.org.name} ({work.org.slug}): {len(work.cameras.made)} new cameras.")
         if not work.dry_run:
             self.tell_keys(work.cameras.all(), options["keys"])
         wrong = self.compared([(work.org, work.ledger)], options["sample"])

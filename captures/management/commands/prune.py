@@ -18,7 +18,10 @@ class Command(BaseCommand):
 
     def handle(self, *, dry_run: bool, org: str | None, **options: Any) -> None:
         now = timezone.now()
-        for one in [_find(org)] if org else with_rules():
+        orgs = [_find(org)] if org else with_rules()
+        if not orgs:
+            self.stdout.write("No organization has a rule; nothing is deleted.")
+        for one in orgs:
             if dry_run:
                 with scope.within(one.pk):
                     self.stdout.write(f"{one.slug}: {preview(one, at=now).sentence}")

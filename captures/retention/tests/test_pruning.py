@@ -153,6 +153,11 @@ def run(*arguments: str) -> list[str]:
     return out.getvalue().splitlines()
 
 
+def test_the_command_says_that_there_is_no_rule():
+    make_org()
+    assert run("--dry-run") == run() == ["No organization has a rule; nothing is deleted."]
+
+
 def test_the_command_says_first_what_it_then_does():
     org, other = make_archive(), make_archive()
     assert run("--dry-run", "--org", org.slug) == [f"{org.slug}: Deletes 2 pictures, 2 kB."]

@@ -19,6 +19,8 @@ from django.core.files.storage import default_storage
 from captures.storage.checks import bucket_trouble, storage_trouble
 from tests.s3 import BASE_DIR, KEYS, S3Server, keep_in
 
+pytestmark = pytest.mark.once
+
 
 def said() -> list[tuple[str, str]]:
     return [(message.id, f"{message.msg} {message.hint}") for message in run_checks(tags=["storage"])]

@@ -11,11 +11,12 @@ from django.core.management import CommandError, call_command
 from django.test import Client
 
 from captures.models import Capture, Definition
+from captures.retention.deleting import delete_capture
 from devices.models import Device, DeviceKey
 from orgs.hashers import BcryptHasher
 from orgs.models import AuditEntry, Membership, Organization, User
 from sharing.models import ShareLink
-from tests.builders import make_device, make_jpeg, make_member, make_org, stored_files
+from tests.builders import make_device, make_jpeg, make_member, make_org, owner_of, stored_files
 from tests.earlier_database import earlier_visant
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -218,6 +219,24 @@ def test_an_account_that_is_there_is_joined_only_if_the_address_is_known_to_be_i
     assert proven.memberships.count() == 2
 
 
+def test_what_was_deleted_here_does_not_come_back_nor_do_links_to_it(earlier, media, acme, capsys):
+    bring_in(earlier, media, capsys)
+    org = Organization.objects.get()
+    delete_capture(capture=Capture.unscoped.get(record_id="r1"), acting_user=owner_of(org))
+    earlier.add(
+        "share_links", token="tok-late", share_type="capture", capture_id="r1", org_id=acme, device_id="lobby 1"
+    )
+    printed = bring_in(earlier, media, capsys)
+    assert "3 captures in the source: 0 imported, 2 already there, 1 refused" in printed
+    assert "deleted_here" in printed
+    # The link that the picture took along, and one that comes after it.
+    assert "4 share_links in the source: 0 imported, 2 already there, 2 refused" in printed
+    assert "no_capture" in printed
+    assert printed.endswith("It balances.\n")
+    assert set(org.captures.values_list("record_id", flat=True)) == {"r0", "r2"}
+    assert set(org.share_links.values_list("token", flat=True)) == {"tok-device", "tok-range"}
+
+
 def test_a_pictures_of_the_archive_that_is_gone_leaves_what_was_found(earlier, media, acme, capsys):
     (media / "c0.jpeg").unlink()
     printed = bring_in(earlier, media, capsys)
@@ -249,6 +268,7 @@ def test_a_camera_of_another_organization_is_left_alone(earlier, media, acme, ca
     ("url", "sentence"),
     [
         ("nonsense", "Name it as"),
+        ("mysql://reader@127.0.0.1/visant", "Name it as"),
         ("sqlite:////nowhere/x.sqlite3", "There is no file"),
         ("postgresql://nobody:x@127.0.0.1:1/none", "does not answer"),
     ],

@@ -3,7 +3,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from visant.backup.errors import BackupError
+from visant.backup.errors import BackupError, NotComplete
 from visant.backup.files import DAMAGE, listed_problems
 from visant.backup.folder import StoredBackup, complete_backups, find_backup
 from visant.backup.making import make_backup, problems_of
@@ -77,7 +77,10 @@ class Command(BaseCommand):
             )
 
     def _list(self, root: Path, options: dict[str, Any]) -> None:
-        for backup in complete_backups(root):
+        backups = complete_backups(root)
+        if not backups:
+            raise NotComplete(f"There is no complete backup in {root}.")
+        for backup in backups:
             self.stdout.write(_described(backup))
 
 

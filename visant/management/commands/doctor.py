@@ -1,4 +1,5 @@
 import json
+import logging
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
@@ -10,6 +11,7 @@ from visant.doctor.data import look_at_database, look_at_storage
 from visant.doctor.findings import Finding, State
 from visant.doctor.machine import look_at_disk, look_at_processes, look_at_redis, look_at_secrets
 from visant.doctor.outside import look_at_mail, look_at_proxies, look_at_url
+from visant.doctor.upkeep import look_at_backup, look_at_upkeep
 
 LOOKS: list[Callable[[], Iterator[Finding]]] = [
     look_at_database,
@@ -21,6 +23,8 @@ LOOKS: list[Callable[[], Iterator[Finding]]] = [
     look_at_mail,
     look_at_disk,
     look_at_secrets,
+    look_at_backup,
+    look_at_upkeep,
 ]
 MARKS = {State.OK: "ok     ", State.WARNING: "warning", State.ERROR: "error  "}
 
@@ -35,6 +39,8 @@ class Command(BaseCommand):
         parser.add_argument("--strict", action="store_true", help="exit with 1 for warnings, too")
 
     def handle(self, *, strict: bool, **options: Any) -> None:
+        # What the pool tries in vain is told by a finding, and not once for each try.
+        logging.getLogger("psycopg.pool").setLevel(logging.ERROR)
         findings = [finding for look in LOOKS for finding in look()]
         bad = {State.ERROR, State.WARNING} if strict else {State.ERROR}
         ok = not any(finding.state in bad for finding in findings)

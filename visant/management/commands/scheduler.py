@@ -8,7 +8,7 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
-from django.db import DatabaseError, close_old_connections, connection
+from django.db import DatabaseError, connection
 from django.utils.module_loading import import_string
 
 from visant.errors import DATABASE_DOWN
@@ -77,7 +77,6 @@ def run_if_due(job: Job, now: float) -> None:
     if job.due > now:
         return
     job.due = now + job.interval
-    close_old_connections()
     try:
         job.run()
     except (DatabaseError, OSError, *DATABASE_DOWN):

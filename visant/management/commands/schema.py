@@ -122,7 +122,7 @@ class Command(BaseCommand):
         try:
             if yes or input(f"{question} [yes/no] ").strip().lower() == "yes":
                 return True
-        except EOFError:
-            self.stdout.write("Nobody is there to answer; --yes does.")
+        except EOFError as nobody:
+            raise CommandError("Nothing was changed: nobody is there to answer; --yes does.") from nobody
         self.stdout.write("Nothing was changed.")
         return False
