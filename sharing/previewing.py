@@ -53,7 +53,7 @@ def draw_preview(request: HttpRequest, link: ShareLink) -> HttpResponse:
     """What a visitor would see of the link, which need not be saved, at once and with any password given."""
     visitor = cast(VisitorRequest, request)
     visitor.opened = as_if_open(link, at=timezone.now())
-    asked = {name: value for name, value in request.GET.items() if name not in OF_THE_PAGE}
+    asked = {name: str(value) for name, value in request.GET.items() if name not in OF_THE_PAGE}
     visitor.addresses = MemberAddresses(request.path, asked)  # type: ignore[assignment] # as far as pages ask it
     with timezone.override(clock_of(link.device)):
         return draw(visitor, is_preview=True)

@@ -11,10 +11,10 @@ from devices.clocks import zone_of
 from devices.models import Device
 from devices.planning import words_of
 from devices.services.schedules import newest_rule
+from orgs.absolute import absolute_url
 from sharing.access import policy_of
 from sharing.models import ShareLink
 from sharing.opening import as_if_open
-from sharing.visitors.addresses import public_url
 from sharing.words import shows_in_words
 
 
@@ -41,7 +41,7 @@ def sign_of(link: ShareLink) -> Sign:
         retention=in_words(rule_for(device)),
         contact=policy_of(device.org).contact,
         shows=shows_in_words(link),
-        address=public_url(link),
+        address=absolute_url("share", link.token),
         ends_at=as_if_open(link, at=timezone.now()).ends_at,
     )
 

@@ -14,5 +14,7 @@ urlpatterns = [
     path("sharing/<uuid:pk>/change", links.change, name="change-share-link"),
     path("sharing/<uuid:pk>/change/preview", links.preview_change, name="preview-changed-link"),
     path("sharing/<uuid:pk>/take-back", links.take_back, name="take-back-link"),
+    path("sharing/<uuid:pk>/qrcode.png", links.qrcode_png, name="share-qrcode-png"),
+    path("sharing/<uuid:pk>/qrcode.svg", links.qrcode_svg, name="share-qrcode-svg"),
     path("sharing/<uuid:pk>/sign", links.sign, name="share-sign"),
 ]

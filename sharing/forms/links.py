@@ -1,16 +1,15 @@
 """What is shared, and on which terms. Days are days of the camera's clock."""
 
-from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, cast
 
 from django import forms
 
-from devices.clocks import clock_of
 from devices.models import Device
 from orgs.forms import DayField, ServiceForm
 from sharing.models import LinkKind, Sampling, ShareLink, SharingPolicy
 from sharing.models.links import LONGEST_DELAY_HOURS
 from sharing.services.links import LONGEST_PASSWORD, SHORTEST_PASSWORD, Never, default_days
+from sharing.spans import span_of_days
 
 KINDS = [
     (LinkKind.DEVICE, "All its pictures, also those to come"),
@@ -139,14 +138,8 @@ class ShareForm(TermsForm):
         if kind != LinkKind.RANGE:
             return {"kind": kind}
         first, last = self.cleaned_data["range_from"], self.cleaned_data["range_until"]
-        return {
-            "kind": kind,
-            "range_from": self._midnight(first),
-            "range_until": self._midnight(last + timedelta(days=1)),
-        }
-
-    def _midnight(self, day: date) -> datetime:
-        return datetime.combine(day, time(), clock_of(self.device)).astimezone(UTC)
+        since, until = span_of_days(self.device, first, last)
+        return {"kind": kind, "range_from": since, "range_until": until}
 
 
 class ChangeForm(TermsForm):
@@ -161,9 +154,7 @@ class ChangeForm(TermsForm):
         days.help_text = f"{days.help_text} Empty: its end stays as it is."
         self.fields["password"].label = "Another password" if link.password_hash else "Password"
         if link.password_hash:
-            self.fields[
-                "password"
-            ].help_text = "Empty: the present one stays. A new one shuts out who had the old."
+            self.fields["password"].help_text = "Empty: it stays. A new one shuts out who had the old."
         else:
             del self.fields["password_removed"]
         if link.kind == LinkKind.CAPTURE:

@@ -1,7 +1,7 @@
 from django import forms
 
 from orgs.forms import ServiceForm
-from sharing.models import SharingPolicy
+from orgs.models import Role
 from sharing.models.policies import LONGEST_DAYS
 
 
@@ -18,11 +18,11 @@ class PolicyForm(ServiceForm):
         min_value=1,
         max_value=36_500,
         required=False,
-        help_text=f"Usually {LONGEST_DAYS}. Empty: members may also make links that never end. Links made before keep their end.",
+        help_text=f"Usually {LONGEST_DAYS}. Empty: links that never end can be made, too.",
     )
     smallest_role = forms.ChoiceField(
         label="Who may share",
-        choices=SharingPolicy._meta.get_field("smallest_role").choices,
+        choices=[(Role.MEMBER, "Members and admins"), (Role.ADMIN, "Admins")],
         help_text="Links of who may not share any more end at once.",
     )
     contact = forms.CharField(

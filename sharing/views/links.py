@@ -7,9 +7,11 @@ from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.html import escape
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 
+from orgs.absolute import absolute_url
 from orgs.access import MemberRequest, requires
 from orgs.models import Role
 from sharing.access import links_of, policy_of
@@ -18,10 +20,13 @@ from sharing.forms.links import ChangeForm
 from sharing.models import LinkState, ShareLink
 from sharing.opening import as_if_open, states_of
 from sharing.previewing import draw_preview, draw_refused, in_our_frame, query_of, shows_frame
+from sharing.qr import qr_png, qr_svg
 from sharing.services.links import change_link, draft_change, revoke_link
 from sharing.sign import sign_of
-from sharing.visitors.addresses import public_embed, public_url
 from sharing.words import shows_in_words
+
+# Pixels: enough for a poster.
+PNG_SIZE = 1024
 
 
 @never_cache
@@ -32,8 +37,8 @@ def link_page(request: MemberRequest, pk: uuid.UUID) -> HttpResponse:
     state = states_of(link.org, [link], at=now)[link.pk]
     context = {
         "link": link,
-        "url": public_url(link),
-        "embed_url": public_embed(link) if link.embed_origins else "",
+        "url": absolute_url("share", link.token),
+        "embed_code": _embed_code(link) if link.embed_origins else "",
         "state": state,
         "is_open": state == LinkState.OPEN,
         "shows": shows_in_words(link),
@@ -93,10 +98,35 @@ def take_back(request: MemberRequest, pk: uuid.UUID) -> HttpResponse:
 @never_cache
 @require_safe
 @requires(Role.MEMBER)
+def qrcode_png(request: MemberRequest, pk: uuid.UUID) -> HttpResponse:
+    """The link's address, to scan and to print."""
+    return HttpResponse(qr_png(_address(request, pk), size=PNG_SIZE), content_type="image/png")
+
+
+@never_cache
+@require_safe
+@requires(Role.MEMBER)
+def qrcode_svg(request: MemberRequest, pk: uuid.UUID) -> HttpResponse:
+    return HttpResponse(qr_svg(_address(request, pk)), content_type="image/svg+xml")
+
+
+@never_cache
+@require_safe
+@requires(Role.MEMBER)
 def sign(request: MemberRequest, pk: uuid.UUID) -> HttpResponse:
     """A page to print and put up: that there is a camera, for how long its pictures are kept, whom to ask."""
     link = _link_or_404(request, pk)
     return render(request, "sharing/sign.html", {"link": link, "sign": sign_of(link)})
+
+
+def _address(request: MemberRequest, pk: uuid.UUID) -> str:
+    return absolute_url("share", _link_or_404(request, pk).token)
+
+
+def _embed_code(link: ShareLink) -> str:
+    """What another site puts into its page, as text."""
+    address, title = absolute_url("share-embed", link.token), escape(link.device.name)
+    return f'<iframe src="{address}" title="{title}" width="640" height="480" loading="lazy"></iframe>'
 
 
 def _link_or_404(request: MemberRequest, pk: uuid.UUID) -> ShareLink:

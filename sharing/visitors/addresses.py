@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from typing import Any
 
-from django.conf import settings
 from django.urls import reverse
 from django.utils.http import urlencode
 
@@ -12,16 +11,6 @@ from sharing.models import ShareLink
 
 # In place of a cookie, where none comes along.
 PARAMETER = "visit"
-
-
-def public_url(link: ShareLink) -> str:
-    """The whole address of a link, by which it is handed on."""
-    return f"{settings.VISANT_URL}{VisitorAddresses(link).gallery()}"
-
-
-def public_embed(link: ShareLink) -> str:
-    """The whole address of what other sites show in a frame."""
-    return f"{settings.VISANT_URL}{VisitorAddresses(link).embed()}"
 
 
 @dataclass(frozen=True)
