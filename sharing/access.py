@@ -7,7 +7,7 @@ from uuid import UUID
 from devices.models import Device
 from orgs.access import refuse_smaller
 from orgs.errors import NotAllowed
-from orgs.models import Membership, Organization, Role
+from orgs.models import Membership, Organization, Role, User
 from sharing.models import ShareLink, ShareLinkQuerySet, SharingPolicy
 
 
@@ -54,6 +54,16 @@ def links_of(membership: Membership) -> ShareLinkQuerySet:
     links: ShareLinkQuerySet = membership.org.share_links.all()
     is_admin = Role(membership.role).covers(Role.ADMIN)
     return links if is_admin else links.filter(created_by=membership.user_id)
+
+
+def links_among(
+    membership: Membership, *, device: Device | None = None, maker: User | None = None
+) -> ShareLinkQuerySet:
+    """Those of :func:`links_of` that are of a camera, or made by a person; None is any."""
+    links = links_of(membership)
+    if device is not None:
+        links = links.filter(device=device)
+    return links if maker is None else links.filter(created_by=maker)
 
 
 def link_of(membership: Membership, token: str) -> ShareLink | None:

@@ -18,7 +18,7 @@ from orgs.errors import Conflict, Invalid
 from orgs.models import Membership, User
 from orgs.services.powers import refuse_no_admin
 from orgs.services.validation import validate
-from sharing.access import links_of, policy_of, refuse_sharing
+from sharing.access import links_among, links_of, policy_of, refuse_sharing
 from sharing.models import LinkKind, ShareLink, ShareLinkQuerySet, SharingPolicy
 
 # 192 bits, as 32 characters of an address: nobody guesses one.
@@ -191,11 +191,7 @@ def revoke_all(*, membership: Membership, device: Device | None = None, maker: U
     Raises :class:`~orgs.access.RoleTooSmall` for who is no admin.
     """
     refuse_no_admin(membership)
-    links = links_of(membership)
-    if device is not None:
-        links = links.filter(device=device)
-    if maker is not None:
-        links = links.filter(created_by=maker)
+    links = links_among(membership, device=device, maker=maker)
     return revoke_links(links=links, acting_user=membership.user)
 
 

@@ -54,7 +54,7 @@ def framed(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponseB
 @visited_page
 def gallery(request: VisitorRequest) -> HttpResponse:
     """``/s/{token}``"""
-    return _drawn(request, in_frame=False)
+    return draw(request)
 
 
 @framed
@@ -66,7 +66,7 @@ def embed(request: VisitorRequest) -> HttpResponse:
     if not link.embed_origins:
         raise NotEmbeddable("This link is not to be shown in other pages.")
     request.addresses = VisitorAddresses(link, request.addresses.visit or encode(request.visit, link))
-    return _drawn(request, in_frame=True)
+    return draw(request, in_frame=True)
 
 
 @require_http_methods(METHODS)
@@ -81,23 +81,29 @@ def picture(request: VisitorRequest, pk: UUID) -> HttpResponse:
     return render(request, "sharing/visitor/picture.html", context)
 
 
-def _drawn(request: VisitorRequest, *, in_frame: bool) -> HttpResponse:
+def draw(request: VisitorRequest, *, in_frame: bool = False, is_preview: bool = False) -> HttpResponse:
+    """What a visitor sees of ``request.opened``, with ``request.addresses``.
+
+    ``is_preview``: it is shown to a member, in a frame, so nothing is counted and nobody can report it.
+    """
+    shown_as = {"in_frame": in_frame, "is_preview": is_preview}
     if _shows_many(request):
-        return _draw_many(request, in_frame)
+        return _draw_many(request, shown_as)
     showing = Showing(request.opened)
     newest = showing.newest
     context = _of_one(request, newest) if newest else _common(request, None)
     if newest and (fresh := freshness(showing, newest)):
-        context |= {"fresh": fresh, "is_refreshed": request.GET.get("refresh") != "off"}
-    return render(request, "sharing/visitor/picture.html", context | {"in_frame": in_frame})
+        is_refreshed = not is_preview and request.GET.get("refresh") != "off"
+        context |= {"fresh": fresh, "is_refreshed": is_refreshed}
+    return render(request, "sharing/visitor/picture.html", context | shown_as)
 
 
-def _draw_many(request: VisitorRequest, in_frame: bool) -> HttpResponse:
+def _draw_many(request: VisitorRequest, shown_as: dict[str, bool]) -> HttpResponse:
     showing, addresses = Showing(request.opened), request.addresses
     cursor, day = request.GET.get("cursor", ""), _day_asked_for(request)
     page = showing.page(cursor, day=day)
     newest = page.captures[0] if page.captures else None
-    here = addresses.embed if in_frame else addresses.gallery
+    here = addresses.embed if shown_as["in_frame"] else addresses.gallery
     shown_day = timezone.localtime(newest.captured_at).date() if newest else day
     context = _common(request, newest) | {
         "tiles": showing.tiles(page.captures, addresses),
@@ -106,9 +112,8 @@ def _draw_many(request: VisitorRequest, in_frame: bool) -> HttpResponse:
         "is_first_page": not (cursor or day),
         "newest": here(),
         "older": here(cursor=page.next) if page.next else None,
-        "in_frame": in_frame,
     }
-    return render(request, "sharing/visitor/gallery.html", context)
+    return render(request, "sharing/visitor/gallery.html", context | shown_as)
 
 
 def _day_asked_for(request: HttpRequest) -> date | None:
