@@ -14,6 +14,7 @@ from itertools import islice
 from typing import Any, NamedTuple
 
 from captures.models import Capture, Export
+from captures.storage.keys import derived_keys
 from orgs import scope
 
 BATCH = 200
@@ -114,7 +115,9 @@ class _Mover:
         if self._verify and not (self._is_right(wanted) or self._mend(wanted)):
             return Outcome.DAMAGED
         if self._delete_source:
-            self._source.delete(wanted.key)
+            # What was made for outsiders is not moved but made again.
+            for key in (wanted.key, *(derived_keys(wanted.key) if wanted.sha256 else ())):
+                self._source.delete(key)
         return outcome
 
     def _copy(self, wanted: Wanted) -> Outcome:

@@ -135,6 +135,7 @@ NOT_ACCESS = {
     "orgs.services.logins.log_out": "ends a login of one's own; nobody's rights change",
     "orgs.services.logins.refresh_login": "renews a login",
     "orgs.services.organizations.free_slug": "reads",
+    "orgs.services.oversight.checked_reason": "refuses; writes nothing",
     "orgs.services.oversight.has_looked": "reads",
     "orgs.services.plans.canonical": "reads",
     "orgs.services.plans.count_deleted_bytes": "counts",
@@ -154,6 +155,18 @@ NOT_ACCESS = {
     "orgs.services.users.give_password": "puts it on the row without saving; who saves is audited",
     "orgs.services.users.is_unproven": "reads",
     "orgs.services.validation.validate": "refuses; writes nothing",
+    "sharing.services.ending.revoke_powerless": "takes links back, each of which is audited",
+    "sharing.services.links.default_days": "reads",
+    "sharing.services.links.draft_change": "nothing is saved",
+    "sharing.services.links.draft_link": "nothing is saved",
+    "sharing.services.reminders.remind_of_unopened": "mails; the links stay as they are",
+    "sharing.services.forgetting.forget_visitors": "forgets who looked",
+    "sharing.services.reports.open_reports": "counts",
+    "sharing.services.reports.report_link": "tells the operator; the link stays as it is",
+    "sharing.services.reports.settle_report": "the link stays as it is; it stands in the admin's log",
+    "sharing.services.visits.check_visitor": "lets in who knows the password; wrong ones are counted",
+    "sharing.services.visits.count_view": "counts",
+    "sharing.services.visits.is_counted": "reads",
 }
 
 
