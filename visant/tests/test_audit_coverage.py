@@ -42,6 +42,7 @@ NOT_ACCESS = {
     "captures.services.find_first": "reads",
     "captures.services.has_bytes": "reads",
     "captures.services.is_name_of_picture": "reads",
+    "captures.leaving.services.close_lost_exports": "says of a file that is gone that it is",
     "captures.leaving.services.is_export_waiting": "reads",
     "captures.leaving.services.make_next_export": "a worker's part: makes what was asked for",
     "captures.leaving.services.remove_expired_exports": "forgets files that are over",
