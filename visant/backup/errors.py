@@ -13,6 +13,10 @@ class NotEmpty(BackupError):
     """There are rows already: a restore would mix two installations."""
 
 
+class StorageInUse(BackupError):
+    """The storage has files that the backup does not know: somebody may use it, or pictures came since."""
+
+
 class UnknownVersion(BackupError):
     """It was made by a Visant that this one does not know."""
 

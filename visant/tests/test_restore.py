@@ -162,10 +162,13 @@ def test_outgrowing_one_machine_is_a_restore(old, backups, tmp_path):
         with fifo_instead_of(blocked), killed(new, "restore", str(backups)):
             wait_for(partial(has_pictures, s3))
         assert count(new, "orgs_organization") == 0
+        bucket = s3.client()
+        bucket.put_object(Bucket=s3.bucket, Key="another/installations.jpeg", Body=b"kept")
+        assert "as another/installations.jpeg. Restore into" in refused(new, "restore", str(backups))
+        bucket.delete_object(Bucket=s3.bucket, Key="another/installations.jpeg")
         before = s3.names()
         printed = new.manage("restore", str(backups))
         assert f"{len(files)} files are back ({len(before)} files were there already)" in printed
-        bucket = s3.client()
         stored = {key: bucket.get_object(Bucket=s3.bucket, Key=key)["Body"].read() for key in before | set(files)}
         assert {key: hashlib.sha256(data).hexdigest() for key, data in stored.items()} == files
         assert "The database has rows" in refused(new, "restore", str(backups))
