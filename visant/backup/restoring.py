@@ -107,8 +107,8 @@ def _refuse_storage_in_use(backup: StoredBackup) -> None:
         if hash(file.key) not in known:
             raise StorageInUse(
                 f"The storage has files that the backup does not know, as {file.key}. Restore into a folder or "
-                "bucket of its own. Only when no other installation uses this one, and what is in it is to be kept: "
-                "--into-used-storage (docs/backup.md)."
+                "bucket of its own. Only when no other installation uses this one, and what is in it is to be "
+                "kept: --into-used-storage (docs/backup.md)."
             )
 
 
