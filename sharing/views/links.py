@@ -19,7 +19,7 @@ from sharing.days import days_of
 from sharing.forms.links import ChangeForm
 from sharing.models import LinkState, ShareLink
 from sharing.opening import as_if_open, states_of
-from sharing.previewing import draw_preview, draw_refused, in_our_frame, query_of, shows_frame
+from sharing.previewing import draw_preview, in_our_frame, query_of, shows_frame
 from sharing.qr import qr_png, qr_svg
 from sharing.services.links import change_link, draft_change, revoke_link
 from sharing.sign import sign_of
@@ -77,10 +77,9 @@ def change(request: MemberRequest, pk: uuid.UUID) -> HttpResponse:
 def preview_change(request: MemberRequest, pk: uuid.UUID) -> HttpResponse:
     link = _link_or_404(request, pk)
     form = ChangeForm(request.GET, link=link, policy=policy_of(link.org))
-    if form.is_valid():
-        with form.refusals():
-            return draw_preview(request, draft_change(link=link, membership=request.membership, **form.terms()))
-    return draw_refused(request, form)
+    return draw_preview(
+        request, form, lambda: draft_change(link=link, membership=request.membership, **form.terms())
+    )
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

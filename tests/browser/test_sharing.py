@@ -96,7 +96,8 @@ def test_it_fits(make_page, device, width, scheme, tmp_path):
     own = f"/sharing/{link.pk}"
     addresses = [f"/cameras/{device.pk}/share?kind=range", f"/captures/{capture.pk}/share", "/sharing", own]
     addresses += [f"{own}/{name}" for name in ("change", "sign", "take-back")]
-    addresses += ["/sharing/policy", "/sharing/take-back?show=1", f"/captures/{capture.pk}", f"/cameras/{device.pk}"]
+    addresses += ["/sharing/policy", "/sharing/take-back?show=1"]
+    addresses += [f"/captures/{capture.pk}", f"/cameras/{device.pk}", f"/?camera={device.pk}"]
     for address in addresses:
         page.goto(address)
         page.wait_for_load_state("networkidle")
