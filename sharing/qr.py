@@ -15,8 +15,8 @@ DEFAULT_CORRECTION = "M"
 SMALLEST, LARGEST, DEFAULT_SIZE = 64, 4096, 512
 # The light margin that scanners look for, in modules.
 QUIET_ZONE = 4
-# Of modules of a single pixel scanners make nothing.
-LEAST_PIXELS = 2
+# Of modules of one or two pixels scanners make nothing.
+LEAST_PIXELS = 3
 
 
 class BadQRCode(Invalid):

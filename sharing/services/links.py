@@ -266,7 +266,8 @@ def _told(link: ShareLink, names: set[str], password: str) -> dict[str, Any]:
     """What the audit says of a link: a password only as being there."""
     told = {name: getattr(link, name) for name in sorted(names - {"password_hash"})}
     if "password_hash" in names or password:
-        told["password"] = "set" if link.password_hash else "none"
+        protected = "yes" if link.password_hash else "no"
+        told["protected"] = "by a new password" if password else protected
     return told
 
 

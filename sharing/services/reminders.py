@@ -52,8 +52,9 @@ def _remind(org: Organization, at: datetime, today: date) -> bool:
         return False
     links = _unopened(in_state(org.share_links.all(), LinkState.OPEN, org=org, at=at), at)
     theirs: dict[User, list[ShareLink]] = defaultdict(list)
-    for link in links.exclude(created_by=None).select_related("device", "created_by").order_by("created_at"):
-        theirs[link.created_by].append(link)
+    for link in links.select_related("device", "created_by").order_by("created_at"):
+        if link.created_by is not None:
+            theirs[link.created_by].append(link)
     for maker, rows in theirs.items():
         transaction.on_commit(partial(_mail, org, maker, rows))
     return True

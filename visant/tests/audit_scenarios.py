@@ -50,6 +50,8 @@ from orgs.services.organizations import change_organization, create_organization
 from orgs.services.plans import make_activation_code, redeem_code
 from sharing.models import LinkKind
 from sharing.services.imports import import_link
+from sharing.services.links import change_link, create_link, revoke_all, revoke_link, revoke_links
+from sharing.services.policies import set_sharing_policy
 from sharing.services.reports import resume_link, suspend_link
 from tests.builders import (
     PASSWORD,
@@ -294,6 +296,39 @@ def _(world: World) -> Call:
 def _(world: World) -> Call:
     kind = LinkKind.DEVICE
     return partial(import_link, device=world.device, token="x" * 20, kind=kind, capture=None, created_by=None)
+
+
+@audited("sharing.services.links.create_link", "share.created sharelink")
+def _(world: World) -> Call:
+    new = {"device": world.device, "kind": LinkKind.DEVICE, "password": "a password"}
+    return partial(create_link, membership=world.acting, **new)
+
+
+@audited("sharing.services.links.change_link", "share.changed sharelink")
+def _(world: World) -> Call:
+    return partial(change_link, link=make_link(world.capture), membership=world.acting, max_views=3)
+
+
+@audited("sharing.services.links.revoke_link", "share.revoked sharelink")
+def _(world: World) -> Call:
+    return partial(revoke_link, link=make_link(world.capture), membership=world.acting)
+
+
+@audited("sharing.services.links.revoke_links", "share.revoked sharelink")
+def _(world: World) -> Call:
+    links = make_link(world.capture).org.share_links.all()
+    return partial(revoke_links, links=links, acting_user=None)
+
+
+@audited("sharing.services.links.revoke_all", "share.revoked sharelink")
+def _(world: World) -> Call:
+    make_link(world.capture)
+    return partial(revoke_all, membership=world.acting)
+
+
+@audited("sharing.services.policies.set_sharing_policy", "share.policy_changed organization")
+def _(world: World) -> Call:
+    return partial(set_sharing_policy, membership=world.acting, enabled=False)
 
 
 @audited("sharing.services.reports.suspend_link", "share.suspended sharelink")

@@ -90,6 +90,7 @@ class World:
         self.shared = make_link(
             self.capture, LinkKind.DEVICE, embed_origins=["https://www.example.org"], **everything
         )
+        self.link_of_member = make_link(self.capture, created_by=people["member"])
         self.tokens = {
             name: create_token(
                 membership=self.membership(name), name=f"Token of {name}", access=ApiToken.Access.WRITE
@@ -214,6 +215,8 @@ CAPTURE = Behind(of_capture, camera=True)
 DAY = Behind(lambda world: {**of_camera(world), "day": timezone.localdate()}, camera=True)
 TOKEN = Behind(of_token, only="member")
 LINK = Behind(of_link, open=True)
+# Admins see all links, other members their own.
+MADE_BY_MEMBER = Behind(lambda world: {"token": world.link_of_member.token}, otherwise={"limited": "404"})
 SHARED_PICTURE = Behind(lambda world: {**of_link(world), "pk": world.capture.pk}, open=True)
 # Only a camera's key is asked for; what a person shows is none.
 OF_CAMERA_ALONE = Behind(
@@ -316,12 +319,15 @@ BEHIND = {
     "/v1/devices/{name}/schedules": CAMERA,
     "/v1/devices/{name}/schedules/preview": CAMERA,
     "/v1/devices/{name}/schedules/{schedule_pk}": CAMERA,
+    "/v1/devices/{name}/share": Behind(of_camera, camera=True, data=lambda world: {"share_type": "device"}),
     "/v1/devices/{name}/suspend": CAMERA,
     "/v1/devices/{name}/trigger": CAMERA,
     "/v1/orgs/current/members/{pk}": Behind(  # the viewer leaves
         of_member, otherwise=dict.fromkeys(["DELETE member", "DELETE limited"], "403")
     ),
     "/v1/orgs/current/invitations/{pk}": Behind(of_invitation),
+    "/v1/share-links/{token}": MADE_BY_MEMBER,
+    "/v1/share-links/{token}/qrcode": MADE_BY_MEMBER,
     "/v1/tokens/{pk}": TOKEN,
     # There is no such provider here; the page for a failed login says 401 to whoever sees it.
     "/login/{provider_id}": Behind(fixed(provider_id="nobody"), instead=ABSENT),
