@@ -41,8 +41,8 @@ _SECRETS: list[tuple[re.Pattern[str], str]] = [
     # fields of queries, forms and JSON
     (
         re.compile(
-            r"(?i)((?:^|[?&;\s{(,'\"])(?:api_?key|key|token|csrfmiddlewaretoken|access|refresh|secret|invitation|visit"
-            r"|x-amz-signature|policy|code|otp|(?:old_?|new_?|current_?)?password\d?)(?:=|['\"]\s*:\s*))(?:'[^']*'|\"[^\"]*\"|[^&\s,}]+)"
+            r"(?i)((?:^|[?&;\s{(,'\"])(?:api_?key|key|token|csrfmiddlewaretoken|access|refresh|secret|invitation"
+            r"|x-amz-signature|policy|code|otp|visit|(?:old_?|new_?|current_?)?password\d?)(?:=|['\"]\s*:\s*))(?:'[^']*'|\"[^\"]*\"|[^&\s,}]+)"
         ),
         rf"\1{GONE}",
     ),

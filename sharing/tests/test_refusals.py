@@ -32,6 +32,7 @@ from tests.builders import (
     membership_of,
     owner_of,
 )
+from visant import permissions
 
 pytestmark = pytest.mark.django_db
 NOW = timezone.now()
@@ -49,35 +50,34 @@ class Door(NamedTuple):
 
 # Who saw a page yesterday may report it today; it shows nothing of what the link showed.
 ALWAYS_OPEN = {"share-report"}
-# A password is given here, so none is asked for.
-PASSWORD_DOORS = {("POST", name) for name in ("share", "share-embed", "share-picture", "api-share")}
-# What is answered to who may come in. 302: the password was taken, on to the page.
-TAKEN = {("POST", "share-view"): 204, ("POST", "api-share"): 200} | {
-    ("POST", name): 302 for name in ("share", "share-embed", "share-picture")
+# What is answered where something is sent: a password that is taken leads on to the page. All else is shown.
+SENT = {
+    ("POST", "share"): 302,
+    ("POST", "share-picture"): 302,
+    ("POST", "share-embed"): 302,
+    ("POST", "share-view"): 204,
+    ("POST", "api-share"): 200,
 }
-
-
-def doors() -> list[Door]:
-    """By each method that a route answers: what it does not take, it says by 405."""
-    return [
-        Door(method, str(pattern.name), "pk" in pattern.pattern.converters)
-        for pattern in urls.urlpatterns
-        for method in ("GET", "POST")
-        if pattern.name not in ALWAYS_OPEN
-    ]
-
-
-DOORS = doors()
+DOORS = [
+    Door(door.method, door.name, "{pk}" in door.path)
+    for door in permissions.doors()
+    if door.name in {pattern.name for pattern in urls.urlpatterns} - ALWAYS_OPEN
+]
+OPEN = {door: SENT.get((door.method, door.name), 200) for door in DOORS}
 OF_PICTURES = [door for door in DOORS if door.of_picture]
+
+
+def refused_by(status: int) -> dict[Door, int]:
+    return dict.fromkeys(DOORS, status)
 
 
 def knock(door: Door, token: str, pk: object, client: Client, *, password: str = "", visit: str = ""):
     address = reverse(door.name, args=[token, pk] if door.of_picture else [token])
+    query = {"visit": visit} if visit else {}
     if door.method == "GET":
-        return client.get(address, {"visit": visit} if visit else {})
-    sent = {"password": password} if (door.method, door.name) in PASSWORD_DOORS else {}
+        return client.get(address, query)
     kind = {"content_type": "application/json"} if door.name == "api-share" else {}
-    return client.post(f"{address}?visit={visit}" if visit else address, sent, **kind)
+    return client.post(address, {"password": password}, query_params=query, **kind)
 
 
 def body_of(answer) -> bytes:
@@ -120,20 +120,6 @@ class Shared:
         return [text.encode() for text in texts]
 
 
-def open_as_it_should_be() -> dict[Door, int]:
-    return {door: 200 if door.method == "GET" else TAKEN.get((door.method, door.name), 405) for door in DOORS} | {
-        Door("GET", "share-view", False): 405
-    }
-
-
-OPEN = open_as_it_should_be()
-
-
-def refused_by(status: int, *, but: frozenset[tuple[str, str]] = frozenset()) -> dict[Door, int]:
-    """The same status of each door that takes the method at all, but for some."""
-    return {door: OPEN[door] if OPEN[door] == 405 or (door.method, door.name) in but else status for door in DOORS}
-
-
 @pytest.fixture(autouse=True)
 def _no_limits(settings):
     settings.RATE_LIMITS = dict.fromkeys(settings.RATE_LIMITS, "off")
@@ -153,9 +139,10 @@ def visitor(shared) -> Iterator[Client]:
 
 
 def test_the_walk_knows_every_route_and_every_one_is_behind_the_door():
-    names = {pattern.name for pattern in urls.urlpatterns}
+    names = {str(pattern.name) for pattern in urls.urlpatterns}
     assert len(names) == len(urls.urlpatterns) >= 11
-    assert names >= ALWAYS_OPEN
+    assert {door.name for door in DOORS} == names - ALWAYS_OPEN
+    assert {(door.method, door.name) for door in DOORS if door.method != "GET"} == set(SENT)
     assert {door.name for door in OF_PICTURES} == {
         "share-picture",
         "share-image",
@@ -386,10 +373,8 @@ def test_a_picture_that_a_link_does_not_show_is_on_no_route_and_named_on_none(wh
     client = Client()
     found = {door: knock(door, shared.link.token, hidden.pk, client) for door in OF_PICTURES}
     statuses = {door: answer.status_code for door, answer in found.items()}
-    # The password is taken before the picture is looked for; on the page it is not there.
-    taken = {door: 302 for door in OF_PICTURES if (door.method, door.name) in PASSWORD_DOORS}
-    not_there = {door: 404 if OPEN[door] == 200 else OPEN[door] for door in OF_PICTURES}
-    assert statuses == not_there | taken
+    # What is sent is a password, which is taken before the picture is looked for.
+    assert statuses == {door: 404 if door.method == "GET" else 302 for door in OF_PICTURES}
     assert [answer for answer in found.values() if "ETag" in answer.headers] == []
 
 
