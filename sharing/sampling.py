@@ -93,7 +93,7 @@ class Sampler:
         return [Sample(*row) for row in rows]
 
     def _samples_of(self, run: list[Sample], *, most: int) -> tuple[list[Sample], datetime | None]:
-        """The samples from the first of ``run`` on, and from where to go on: by it, or by ``most`` spans looked up."""
+        """The samples from the first of ``run`` on, by it or by ``most`` spans, and from where to go on."""
         spans = list(self._spans_from(run[0].start, most))
         if len(run) == RUN and run[-1].start >= spans[-1][0]:
             return self._first_of(spans), spans[-1][0]
