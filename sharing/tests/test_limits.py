@@ -82,7 +82,10 @@ def test_who_is_locked_out_of_a_link_is_not_of_another_and_others_are_not_of_it(
 def test_beyond_the_limit_of_a_link_nothing_reaches_the_hasher_from_anywhere(limits, hashed):
     limits(share_password_link="2/h")
     link = make_closed()
-    assert [guess(link, ip=f"192.0.2.{n}") for n in (1, 2, 3)] == [*["wrong_link_password"] * 2, "too_many_requests"]
+    assert [guess(link, ip=f"192.0.2.{n}") for n in (1, 2, 3)] == [
+        *["wrong_link_password"] * 2,
+        "too_many_requests",
+    ]
     assert guess(link, PASSWORD, ip=THERE) == "too_many_requests"
     assert len(hashed) == 2
 

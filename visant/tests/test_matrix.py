@@ -403,7 +403,9 @@ def ask(world: World, door: Door, path: str, caller: Caller) -> tuple[str, bytes
     client.cookies = SimpleCookie(caller.cookies)
     behind = BEHIND.get(path, NOTHING_BEHIND)
     address = path.format(**behind.parameters(world))
-    as_json = {"content_type": "application/json"} if path.startswith(("/v1/", "/api/")) and door.method != "GET" else {}
+    as_json = (
+        {"content_type": "application/json"} if path.startswith(("/v1/", "/api/")) and door.method != "GET" else {}
+    )
     with transaction.atomic():
         knock = getattr(client, door.method.lower())
         answer = knock(address, behind.data(world), headers=caller.headers, **as_json)
