@@ -9,6 +9,7 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 from django.test import Client
 
+from captures.derivatives import small_of, view_of
 from captures.evaluation.services import evaluate_next
 from captures.models import Capture
 from captures.storage.moving import move_files
@@ -189,3 +190,18 @@ def test_a_bucket_that_is_missing_is_made(s3, start, settings):
     settings.STORAGES = {**settings.STORAGES, "s3": {**settings.STORAGES["s3"], "OPTIONS": options}}
     assert move("--to", "s3").startswith("3 files: 3 copied.")
     assert {file.key for file in storages["s3"].list_files()} == names
+
+
+def test_what_was_made_for_outsiders_is_not_moved_but_goes_from_where_it_was(s3, start):
+    row = make_capture(seed=1)
+    view, small = view_of(row), small_of(row)
+    start("s3", fallback="filesystem")
+    assert move("--to", "s3") == "1 files: 1 copied. Verified: 0. Deleted in the source: 0."
+    assert stored_files(storages["filesystem"]) == {row.storage_key, view, small}
+    assert move("--to", "s3", "--delete-source") == (
+        "1 files: 1 there already. Verified: 1. Deleted in the source: 1."
+    )
+    assert stored_files(storages["filesystem"]) == set()
+    start("s3")
+    assert view_of(row) == view
+    assert s3.names() == {row.storage_key, view}
