@@ -428,10 +428,14 @@ def test_the_list_costs_the_same_for_many_and_goes_page_by_page(capture):
     def count() -> int:
         return len(statements_of(lambda: client.get("/sharing", {"state": "open"})))
 
-    make_link(capture, created_by=owner)
+    make_link(capture, LinkKind.RANGE, created_by=owner)
     few = count()
     for number in range(55):
-        make_link(capture, created_by=owner if number % 2 else make_member(capture.org) if number < 6 else None)
+        make_link(
+            capture,
+            LinkKind.RANGE,
+            created_by=owner if number % 2 else make_member(capture.org) if number < 6 else None,
+        )
     assert count() == few
     first = client.get("/sharing")
     older = unescape(re.search(r'rel="next" href="([^"]*)"', first.text)[1])

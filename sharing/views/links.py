@@ -11,6 +11,7 @@ from django.utils.html import escape
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 
+from devices.clocks import clock_of
 from orgs.absolute import absolute_url
 from orgs.access import MemberRequest, requires
 from orgs.models import Role
@@ -44,6 +45,7 @@ def link_page(request: MemberRequest, pk: uuid.UUID) -> HttpResponse:
         "shows": shows_in_words(link),
         "ends_at": as_if_open(link, at=now).ends_at,
         "days": days_of(link, at=now),
+        "zone": clock_of(link.device),
     }
     return render(request, "sharing/link.html", context)
 

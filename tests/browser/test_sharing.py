@@ -19,6 +19,7 @@ from devices.models import Device
 from devices.services.schedules import add_schedule
 from orgs.models import Role
 from sharing.models import LinkDay, LinkKind, ShareLink, SharingPolicy
+from tests.browser.test_pages import FAINT_TEXTS, SMALL_TARGETS
 from tests.builders import make_capture, make_device, make_jpeg, make_link, make_member, make_org, owner_of
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -75,7 +76,8 @@ def test_a_picture_is_shared_and_its_code_opens_it_for_a_stranger(make_page, dev
     expect(stranger.get_by_text("As usual.")).to_have_count(0)
 
 
-@pytest.mark.parametrize(("width", "scheme"), [(1440, "light"), (1440, "dark"), (360, "light"), (360, "dark")])
+@pytest.mark.once
+@pytest.mark.parametrize(("width", "scheme"), [(1440, "light"), (360, "dark")])
 def test_it_fits(make_page, device, width, scheme, tmp_path):
     capture = device.captures.newest_first().first()
     owner, now = owner_of(device.org), timezone.now()
@@ -97,10 +99,12 @@ def test_it_fits(make_page, device, width, scheme, tmp_path):
     addresses = [f"/cameras/{device.pk}/share?kind=range", f"/captures/{capture.pk}/share", "/sharing", own]
     addresses += [f"{own}/{name}" for name in ("change", "sign", "take-back")]
     addresses += ["/sharing/policy", "/sharing/take-back?show=1"]
-    addresses += [f"/captures/{capture.pk}", f"/cameras/{device.pk}", f"/?camera={device.pk}"]
+    addresses += [f"/captures/{capture.pk}", f"/?camera={device.pk}"]
     for address in addresses:
         page.goto(address)
         page.wait_for_load_state("networkidle")
         name = address.partition("?")[0].replace(str(link.pk), "link").replace("/", "_")
         page.screenshot(path=tmp_path / f"{name}_{width}_{scheme}.png", full_page=True)
         assert fits(page), address
+        assert page.evaluate(FAINT_TEXTS) == [], address
+        assert page.evaluate(SMALL_TARGETS) == [], address
