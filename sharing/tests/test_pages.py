@@ -264,6 +264,10 @@ def test_a_link_is_embedded_by_the_sites_it_names_and_by_no_other(capture):
     assert other["X-Frame-Options"] == "DENY"
     nowhere = get(make_link(capture, LinkKind.DEVICE), "/embed")
     assert (nowhere.status_code, nowhere["X-Frame-Options"]) == (404, "DENY")
+    for refused in (guarded(capture), make_link(capture, expires_at=NOW - HOUR)):
+        answer = get(refused, "/embed")
+        assert answer["X-Frame-Options"] == "DENY"
+        assert "frame-ancestors 'none'" in answer["Content-Security-Policy"]
 
 
 def test_in_a_frame_addresses_carry_the_visit_since_no_cookie_does(capture):
