@@ -88,7 +88,8 @@ def _drawn(request: VisitorRequest, *, in_frame: bool) -> HttpResponse:
     newest = showing.newest
     context = _of_one(request, newest) if newest else _common(request, None)
     if newest and (fresh := freshness(showing, newest)):
-        context |= {"fresh": fresh, "is_refreshed": request.GET.get("refresh") != "off"}
+        still = request.addresses.gallery(refresh="off")
+        context |= {"fresh": fresh, "is_refreshed": request.GET.get("refresh") != "off", "still": still}
     return render(request, "sharing/visitor/picture.html", context | {"in_frame": in_frame})
 
 
