@@ -1,6 +1,7 @@
 """Sharing: from the page of a picture to a stranger's browser, by what was drawn to be scanned."""
 
 import io
+import re
 from datetime import timedelta
 
 import cv2
@@ -69,6 +70,11 @@ def test_a_picture_is_shared_and_its_code_opens_it_for_a_stranger(make_page, dev
     png = page.request.get(f"/sharing/{link.pk}/qrcode.png").body()
     drawn = page.get_by_alt_text("QR code of the link").screenshot()
     assert (decoded(png), decoded(drawn)) == (url, url)
+    page.get_by_role("link", name="Sign to print").click()
+    expect(page.get_by_role("button", name="Print")).to_be_visible()
+    printed = page.pdf(prefer_css_page_size=True)
+    assert re.findall(rb"/Count (\d+)", printed) == [b"1"], "one page"
+    assert re.search(rb"/MediaBox \[0 0 59[45][.\d]* 84[12][.\d]*\]", printed), "A4, portrait"
     stranger = make_page()
     stranger.goto(decoded(drawn))
     expect(stranger.get_by_role("heading", name=device.name)).to_be_visible()
