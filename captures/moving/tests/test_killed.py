@@ -1,21 +1,17 @@
 """An import that is killed anywhere goes on when it is started again, and nothing is there twice."""
 
-import os
-import signal
 import subprocess
-import sys
-import time
 from pathlib import Path
 
 import pytest
-from django.conf import settings
 from django.core.files.storage import default_storage
-from django.db import connection, connections
+from django.db import connections
 
 from captures.models import Capture, Evaluation
 from orgs.models import MonthlyUsage
 from tests.archives import Archive
 from tests.builders import stored_files
+from tests.killing import environment_here, finish, kill_when, start
 
 pytestmark = pytest.mark.django_db(transaction=True)
 COUNT = 60
@@ -28,46 +24,22 @@ def archive(tmp_path) -> Archive:
     return archive
 
 
-def start(archive: Archive) -> subprocess.Popen[str]:
-    """The command as an operator runs it, against the database of the test."""
-    database = dict(connection.settings_dict)
-    environment = {**os.environ, "VISANT_VAR": str(Path(default_storage.path("")).parent)}
-    if connection.vendor == "sqlite":
-        environment["DATABASE_URL"] = f"sqlite:///{database['NAME']}"
-    else:
-        base, _, query = os.environ["DATABASE_URL"].partition("?")
-        path = base.rpartition("/")[0] + f"/{database['NAME']}"
-        environment["DATABASE_URL"] = f"{path}?{query}" if query else path
-    command = [sys.executable, "manage.py", "import_datalake", str(archive.root), "--config", str(archive.config)]
-    return subprocess.Popen(
-        [*command, "--org", "acme", "--owner", "o@example.org", "--batch", "2"],
-        cwd=settings.BASE_DIR,
-        env=environment,
-        text=True,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-    )
-
-
-def await_rows(count: int, process: subprocess.Popen[str]) -> None:
-    until = time.monotonic() + 60
-    while Capture.unscoped.count() < count and process.poll() is None and time.monotonic() < until:
-        time.sleep(0.01)
+def bring_in(archive: Archive) -> subprocess.Popen[str]:
+    command = ["import_datalake", str(archive.root), "--config", str(archive.config), "--batch", "2"]
+    environment = environment_here(Path(default_storage.path("")).parent)
+    return start(*command, "--org", "acme", "--owner", "o@example.org", environment=environment)
 
 
 def test_killed_again_and_again_it_comes_to_the_same_as_never_killed(archive):
     for count in (1, COUNT // 3):
-        process = start(archive)
-        await_rows(count, process)
-        process.send_signal(signal.SIGKILL)
-        process.communicate(timeout=30)
+        kill_when(lambda count=count: Capture.unscoped.count() >= count, bring_in(archive))
         assert 0 < Capture.unscoped.count() < COUNT
         # What there is, is whole: each row has its bytes and its finding.
         for capture in Capture.unscoped.all():
             assert len(default_storage.open(capture.storage_key).read()) == capture.byte_size
         assert Evaluation.unscoped.count() == Capture.unscoped.count()
     connections.close_all()
-    printed, _ = start(archive).communicate(timeout=120)
+    printed = finish(bring_in(archive))
     assert f"{COUNT} captures read again from the storage: {COUNT} as in the source." in printed
     assert printed.endswith("It balances.\n")
     assert "vis_dev_" in printed  # the killed runs had told no keys
