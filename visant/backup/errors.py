@@ -13,6 +13,10 @@ class NotEmpty(BackupError):
     """There are rows already: a restore would mix two installations."""
 
 
+class Unfinished(BackupError):
+    """There are the rows of another backup, whose restore was cut short."""
+
+
 class UnknownVersion(BackupError):
     """It was made by a Visant that this one does not know."""
 
