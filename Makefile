@@ -40,6 +40,7 @@ bench: .venv/installed-dev ## numbers for bench/README.md; takes some minutes. S
 	$(PY) bench/migrations.py
 	$(PY) bench/import.py
 	$(PY) bench/prune.py
+	$(PY) bench/share.py
 
 .venv/uv-$(UV_VERSION):
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Visant needs Python 3.11 or newer; name one with PYTHON=python3.11."; exit 1; }

@@ -1,7 +1,7 @@
 """How fast an archive of a million pictures is foreseen and pruned, and how much memory that takes.
 
 One organization, 20 cameras, a picture a minute; rows are made by the database, files only as many as are said.
-``python bench/prune.py [--pictures 1000000] [--files 20000]``; PostgreSQL as in ``bench/intake.py``.
+``python bench/prune.py [--sqlite] [--pictures 1000000] [--files 20000]``; PostgreSQL as in ``bench/intake.py``.
 """
 
 import argparse
@@ -11,7 +11,9 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +24,7 @@ from bench.intake import database  # noqa: E402
 
 CAMERAS = 20
 SIZE = 60_000
+AT_ONCE = 5000
 FILL = """
 INSERT INTO captures_capture (id, org_id, device_id, record_id, captured_at, received_at, storage_key, byte_size,
   sha256, thumbnail_key, content_type, width, height, trigger_label, trigger_id, metadata, hold, evaluation_status,
@@ -62,16 +65,36 @@ def fill(pictures: int) -> tuple[Any, Any]:
     from devices.services.devices import register_device
     from orgs.services.organizations import create_organization
 
-    now = timezone.now()
+    now, count = timezone.now(), pictures // CAMERAS
     org = create_organization(name="B", owner_email="b@example.org", owner_password=None)
+    devices = [register_device(org=org, name=f"camera {number}", acting_user=None) for number in range(CAMERAS)]
     with connection.cursor() as cursor:
-        for number in range(CAMERAS):
-            device = register_device(org=org, name=f"camera {number}", acting_user=None)
+        for device in devices:
+            if connection.vendor == "sqlite":
+                fill_by_hand(device, now, count)
+                continue
             key = f"{org.pk}/devices/{device.pk}/captures"
-            cursor.execute(FILL, [org.pk, device.pk, now, now, key, SIZE, pictures // CAMERAS])
-        cursor.execute(JUDGED)
+            cursor.execute(FILL, [org.pk, device.pk, now, now, key, SIZE, count])
+        if connection.vendor == "postgresql":
+            cursor.execute(JUDGED)
         cursor.execute("ANALYZE")
     return org, now
+
+
+def fill_by_hand(device: Any, now: datetime, count: int) -> None:
+    """The same rows on SQLite, which has no series and no ids of its own."""
+    from captures.models import Capture, Evaluation
+    from captures.retention.tests.builders import make_rows
+
+    for start in range(1, count + 1, AT_ONCE):
+        numbers = range(start, min(start + AT_ONCE, count + 1))
+        rows = make_rows(device, [now - timedelta(minutes=number) for number in numbers], byte_size=SIZE)
+        held = [row.pk for row, number in zip(rows, numbers, strict=True) if number % 1000 == 0]
+        Capture.unscoped.filter(pk__in=held).update(hold=True)
+        judged = {"attempt": 1, "provider": "scene", "model": "1", "verdict": "normal"}
+        Evaluation.unscoped.bulk_create(
+            [Evaluation(org_id=device.org_id, capture=row, at=row.captured_at, **judged) for row in rows]
+        )
 
 
 def write_files(count: int) -> None:
@@ -119,24 +142,33 @@ def run(options: argparse.Namespace) -> None:
         if done != foreseen:
             raise SystemExit(f"Foreseen was {foreseen}, and done {done}.")
         timed("the night after", lambda: prune(org, at=now), pictures=Capture.unscoped.count())
+        org.retention_policies.update(days=max(1, days // 10))
+        timed("pruning the rest by days", lambda: prune(org, at=now))
+
+
+@contextmanager
+def sqlite(folder: Path) -> Iterator[str]:
+    yield f"sqlite:///{folder / 'bench.sqlite3'}"
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--sqlite", action="store_true")
     parser.add_argument("--pictures", type=int, default=1_000_000)
     parser.add_argument("--files", type=int, default=20_000)
     options = parser.parse_args()
     folder = Path(tempfile.mkdtemp(prefix="visant-bench-"))
     folder.chmod(0o755)
     try:
-        with database(folder) as url:
+        with sqlite(folder) if options.sqlite else database(folder) as url:
             os.environ |= {"DATABASE_URL": url, "VISANT_VAR": str(folder / "var"), "VISANT_LOG_LEVEL": "ERROR"}
             os.environ.setdefault("DJANGO_SETTINGS_MODULE", "visant.settings")
             run(options)
             from django.db import connections
 
             connections.close_all()
-            connections["default"].close_pool()
+            if not options.sqlite:
+                connections["default"].close_pool()
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 

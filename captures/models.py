@@ -9,7 +9,7 @@ from captures.direct.models import PendingUpload
 from captures.evaluation.models import Definition, Evaluation, Label, State
 from captures.integrity.models import HousekeepingRun, IntegrityFinding
 from captures.leaving.models import Export
-from captures.retention.models import DeletedCapture, RetentionPolicy
+from captures.retention.models import DeletedCapture, Forecast, RetentionPolicy
 from orgs.keyset import newer_than, older_than, position_of
 from orgs.tenancy import Row, TenantModel
 
@@ -21,6 +21,7 @@ __all__ = [
     "Evaluation",
     "EvaluationStatus",
     "Export",
+    "Forecast",
     "HousekeepingRun",
     "IntegrityFinding",
     "Label",

@@ -1,6 +1,6 @@
 """Handing out a picture's bytes, to whoever was let in."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from urllib.parse import quote
 
 from django.conf import settings
@@ -8,7 +8,7 @@ from django.core.files.base import File
 from django.core.files.storage import default_storage
 from django.http import FileResponse, HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.utils.cache import get_conditional_response
-from django.utils.http import quote_etag
+from django.utils.http import content_disposition_header, quote_etag
 
 from captures.models import Capture
 from captures.picture_urls import check_signature, leads_to_bucket, picture_url
@@ -20,6 +20,8 @@ from orgs.errors import NotThere, Unavailable
 ONE_DAY = 24 * 60 * 60
 # Who is sent to the bucket asks us again soon, who may have lost the right to look by then.
 REDIRECT_SECONDS = 60
+# An address of the bucket outlives a link that is taken back by no more than this.
+LONGEST_SHARED = timedelta(hours=1)
 
 
 class ThumbnailNotMade(NotThere):
@@ -60,12 +62,36 @@ def thumbnail_response(
     return _response(request, capture.thumbnail_key, "image/jpeg", etag=etag, seconds=ONE_DAY, until=until)
 
 
+def shared_response(
+    request: HttpRequest, key: str, *, etag: str, until: datetime | None, filename: str = ""
+) -> HttpResponseBase:
+    """A file for whoever looks by a link that ends at ``until``, or nobody knows when.
+
+    From here it is asked for again each time, so that it goes with the link. A bucket's address lives an hour at
+    most. ``filename``: it is saved under that name, not shown, where it comes from here.
+    """
+    if leads_to_bucket():
+        longest = datetime.now(UTC) + LONGEST_SHARED
+        return _to_the_bucket(key, until=min(until, longest) if until else longest, cache="private, no-cache")
+    response = _file_response(request, key, content_type_of(key), etag=quote_etag(etag), cache="private, no-cache")
+    if filename:
+        response["Content-Disposition"] = content_disposition_header(True, filename)
+    return response
+
+
+def has_already(request: HttpRequest, etag: str) -> bool:
+    """Whether :func:`shared_response` will say that the caller has the file: a bucket answers for itself."""
+    unchanged = None if leads_to_bucket() else get_conditional_response(request, etag=quote_etag(etag))
+    return unchanged is not None and unchanged.status_code == 304
+
+
 def signed_response(request: HttpRequest, *, signature: str, ends: int, key: str) -> HttpResponseBase:
     """The file of a :func:`~captures.picture_urls.picture_url`; raises PictureUrlRefused."""
     check_signature(signature=signature, ends=ends, key=key)
     seconds = ends - int(datetime.now(UTC).timestamp())
     # Under one key there are always the same bytes.
-    return _file_response(request, key, content_type_of(key), etag=quote_etag(key), seconds=seconds)
+    cache = _for_seconds(seconds)
+    return _file_response(request, key, content_type_of(key), etag=quote_etag(key), cache=cache)
 
 
 def _response(
@@ -78,19 +104,27 @@ def _response(
     until: datetime | None,
 ) -> HttpResponseBase:
     if not leads_to_bucket():
-        return _file_response(request, key, content_type, etag=quote_etag(etag), seconds=seconds)
+        return _file_response(request, key, content_type, etag=quote_etag(etag), cache=_for_seconds(seconds))
+    return _to_the_bucket(key, until=until, cache=f"private, max-age={REDIRECT_SECONDS}")
+
+
+def _for_seconds(seconds: int) -> str:
+    return f"private, max-age={seconds}, immutable"
+
+
+def _to_the_bucket(key: str, *, until: datetime | None, cache: str) -> HttpResponse:
     response = HttpResponse(status=302)
     response["Location"] = picture_url(key, until=until)
-    response["Cache-Control"] = f"private, max-age={REDIRECT_SECONDS}"
+    response["Cache-Control"] = cache
     return response
 
 
 def _file_response(
-    request: HttpRequest, key: str, content_type: str, *, etag: str, seconds: int
+    request: HttpRequest, key: str, content_type: str, *, etag: str, cache: str
 ) -> HttpResponseBase:
     headers = {
         "ETag": etag,
-        "Cache-Control": f"private, max-age={seconds}, immutable",
+        "Cache-Control": cache,
         "Accept-Ranges": "bytes",
         "X-Content-Type-Options": "nosniff",
     }

@@ -16,7 +16,7 @@ from captures.inspection import EXTENSIONS
 from captures.integrity.models import HousekeepingRun
 from captures.integrity.runs import SWEEP, SWEEP_HELD, turn
 from captures.models import Capture, Export
-from captures.storage import READINESS_PREFIX, THUMBNAIL
+from captures.storage import DERIVED, READINESS_PREFIX, THUMBNAIL, derived_keys
 from captures.storage.places import all_quarantines
 from orgs import scope
 from orgs.models import Organization
@@ -152,15 +152,17 @@ def _without_row(keys: list[str]) -> list[str]:
     bare = Capture.unscoped.filter(pk__in=filter(None, named), storage_key="")
     found = [*rows.values_list("storage_key", "thumbnail_key"), *bare.values_list("storage_key", "thumbnail_key")]
     known = {key for row in found for key in row}
+    known.update(key for picture, _ in found for key in derived_keys(picture))
     known.update(Export.unscoped.filter(storage_key__in=keys).values_list("storage_key", flat=True))
     return [key for key in keys if key not in known]
 
 
 def _pictures_of(key: str) -> list[str]:
-    """Return the storage keys whose row may speak of a file: its own, or for a thumbnail its picture's."""
-    if not key.endswith(THUMBNAIL):
+    """Return the storage keys whose row may speak of a file: its own, or of what was made of it its picture's."""
+    suffix = next((suffix for suffix in (THUMBNAIL, *DERIVED) if key.endswith(suffix)), None)
+    if suffix is None:
         return [key]
-    return [f"{key.removesuffix(THUMBNAIL)}.{extension}" for extension in EXTENSIONS.values()]
+    return [f"{key.removesuffix(suffix)}.{extension}" for extension in EXTENSIONS.values()]
 
 
 @transaction.atomic

@@ -3,12 +3,13 @@
 from collections.abc import Iterator
 from datetime import datetime, time, timedelta
 from functools import lru_cache
+from itertools import islice
 from uuid import UUID
 
 from visant_camera.rule_checks import RuleError
 from visant_camera.schedule import Rule, jitter_of, runs
 
-from devices.models import ScheduleRule
+from devices.models import Device, ScheduleRule
 from devices.rules_in_words import in_words
 from orgs.zones import first_known
 
@@ -19,6 +20,23 @@ def moments_of(rule: ScheduleRule, *, after: datetime, fallback: str = "UTC") ->
     ``fallback``: on which clock, when the rule's own is not known any more.
     """
     return runs(as_rule(rule, fallback), after)
+
+
+def next_of_each_rule(
+    device: Device, *, after: datetime, count: int, fallback: str = "UTC"
+) -> list[list[datetime]]:
+    """The first ``count`` moments later than ``after`` of each rule in force, or as many as there are.
+
+    A rule that cannot be followed any more is left out. One query.
+    """
+    kept = device.schedules.kept().filter(enabled=True)
+    found = []
+    for rule in device.org.schedulerules.holding().filter(schedule__in=kept):
+        try:
+            found.append(list(islice(moments_of(rule, after=after, fallback=fallback), count)))
+        except RuleError:
+            continue
+    return found
 
 
 def delay_of(rule: ScheduleRule, *, device_id: UUID) -> timedelta:

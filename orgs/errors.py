@@ -15,6 +15,8 @@ class DomainError(Exception):
     retryable = False
     # Must a camera hold on to its picture? Always, unless the picture itself is what is wrong.
     keep_local = True
+    # What else programs are told, by name (RFC 9457, section 3.2).
+    told: Mapping[str, str] = {}
 
 
 class Invalid(DomainError):
@@ -51,6 +53,12 @@ class NotThere(DomainError):
     """Not there, or not yours: one answer for both."""
 
     code = "not_found"
+
+
+class Gone(DomainError):
+    """It was there, whoever asks may know that, and it will not come back by itself."""
+
+    code = "gone"
 
 
 class Conflict(DomainError):

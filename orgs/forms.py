@@ -9,7 +9,6 @@ from django.utils import timezone
 
 from orgs.errors import Conflict, Invalid, LimitReached
 from orgs.models import ApiToken, Membership, MembershipQuerySet
-from orgs.models.organizations import LONGEST_RETENTION_DAYS
 from orgs.models.tokens import LARGEST_QUOTA
 
 
@@ -86,14 +85,7 @@ class SettingsForm(NewOrganizationForm):
         help_text="Letters, digits, hyphens and underscores; nobody else's.",
         error_messages={"invalid": "Use only letters (a to z), digits, hyphens and underscores."},
     )
-    retention_days = forms.IntegerField(
-        label="Days that pictures are kept",
-        min_value=1,
-        max_value=LONGEST_RETENTION_DAYS,
-        required=False,
-        help_text="Empty: for ever.",
-    )
-    field_order = ["name", "slug", "time_zone", "retention_days"]
+    field_order = ["name", "slug", "time_zone"]
 
 
 class MemberChoiceField(forms.ModelChoiceField):

@@ -6,6 +6,7 @@ caller's address, one that ends on ``_account`` by whom the caller claims to be.
 
 import ipaddress
 import uuid
+from typing import Any
 
 from django.conf import settings
 from django_ratelimit.core import get_usage
@@ -20,20 +21,34 @@ OFF = "off"
 
 def count(limit: str, who: object) -> None:
     """Count one try by ``who``. Raises :class:`~orgs.errors.TooManyRequests` beyond the limit."""
-    rate = settings.RATE_LIMITS[limit]
-    if rate == OFF:
-        return
-    usage = get_usage(None, group=limit, key=lambda *_: str(who), rate=rate, increment=True)
+    usage = _usage(limit, who, increment=True)
     if usage and usage["should_limit"]:
-        seconds = max(1, usage["time_left"])
-        raise TooManyRequests(f"Too often; try again in {_spoken(seconds)}.", retry_after=seconds)
+        raise _refusal(usage)
 
 
-def count_by_address(limit: str) -> None:
-    """The same by the address of the request at hand; work that no request asked for is not counted."""
-    ip = origin.current().ip
-    if ip:
-        count(limit, _neighbourhood(ip))
+def count_by_address(limit: str, *, at: object = "") -> None:
+    """The same by the address of the request at hand; work that no request asked for is not counted.
+
+    ``at``: what is tried, where each has a count of its own.
+    """
+    if who := _caller(at):
+        count(limit, who)
+
+
+def refuse_used_up(limit: str, who: object) -> None:
+    """Refuse the try that :func:`count` would refuse, without counting it: for where only wrong ones count.
+
+    Of those that are tried at the same moment as many get through as there are threads, once.
+    """
+    usage = _usage(limit, who, increment=False)
+    if usage and usage["count"] >= usage["limit"]:
+        raise _refusal(usage)
+
+
+def refuse_used_up_by_address(limit: str, *, at: object = "") -> None:
+    """The same by the address of the request at hand, as :func:`count_by_address` counts it."""
+    if who := _caller(at):
+        refuse_used_up(limit, who)
 
 
 def count_unknown_secret(named: str | None) -> None:
@@ -64,11 +79,32 @@ def count_invitation_mail(org_id: uuid.UUID, email: str) -> None:
         count("invitation_mail_organization", org_id)
 
 
-def _neighbourhood(ip: str) -> str:
+def neighbourhood(ip: str) -> str:
+    """The address as one caller counts: of IPv6 the network."""
     address = ipaddress.ip_address(ip)
     if address.version == 4:
         return ip
     return str(ipaddress.ip_network((int(address), IPV6_PREFIX), strict=False).network_address)
+
+
+def _usage(limit: str, who: object, *, increment: bool) -> dict[str, Any] | None:
+    rate = settings.RATE_LIMITS[limit]
+    if rate == OFF:
+        return None
+    usage: dict[str, Any] | None = get_usage(
+        None, group=limit, key=lambda *_: str(who), rate=rate, increment=increment
+    )
+    return usage
+
+
+def _refusal(usage: dict[str, Any]) -> TooManyRequests:
+    seconds = max(1, usage["time_left"])
+    return TooManyRequests(f"Too often; try again in {_spoken(seconds)}.", retry_after=seconds)
+
+
+def _caller(at: object) -> str:
+    ip = origin.current().ip
+    return f"{at} {neighbourhood(ip)}".strip() if ip else ""
 
 
 def _spoken(seconds: int) -> str:

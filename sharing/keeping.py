@@ -21,4 +21,9 @@ def shown_by_open_links(*, org: Organization, at: datetime) -> Q:
             range_until__gt=OuterRef("captured_at"),
         )
     )
-    return Q(Exists(org.share_links.open_at(at).filter(shows)))
+    links = org.share_links.open_at(at)
+    newer = org.captures.filter(
+        device=OuterRef("device"), captured_at__gt=OuterRef("captured_at"), verdict__isnull=False
+    )
+    is_latest = Exists(links.filter(same_camera, kind=LinkKind.LATEST)) & ~Exists(newer)
+    return Q(Exists(links.filter(shows))) | Q(is_latest)

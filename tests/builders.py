@@ -121,9 +121,13 @@ def make_evaluation(capture: Capture, **fields: Any) -> Evaluation:
 
 
 def make_link(capture: Capture, kind: LinkKind = LinkKind.CAPTURE, **fields: Any) -> ShareLink:
-    """Share a capture, its camera, or of its camera the hour that begins with it; unchecked."""
+    """Share a capture, its camera, the newest of it, or the hour that begins with it; unchecked.
+
+    Unless ``created_by`` says who, nobody is known to have made it, as of one from an earlier system.
+    """
     shows: dict[str, Any] = {
         LinkKind.DEVICE: {},
+        LinkKind.LATEST: {},
         LinkKind.CAPTURE: {"capture": capture},
         LinkKind.RANGE: {
             "range_from": capture.captured_at,
@@ -131,6 +135,7 @@ def make_link(capture: Capture, kind: LinkKind = LinkKind.CAPTURE, **fields: Any
         },
     }[kind]
     fields = {"token": f"{next(_numbers)}-token-of-a-link", **shows, **fields}
+    fields.setdefault("without_maker", fields.get("created_by") is None)
     return ShareLink.unscoped.create(org_id=capture.org_id, device_id=capture.device_id, kind=kind, **fields)
 
 

@@ -23,6 +23,7 @@ STATUSES: list[tuple[type[errors.DomainError], int]] = [
     (errors.NotAuthenticated, 401),
     (errors.NotAllowed, 403),
     (errors.NotThere, 404),
+    (errors.Gone, 410),
     (errors.Conflict, 409),
     (errors.TooLarge, 413),
     (errors.UnsupportedType, 415),
@@ -33,8 +34,11 @@ STATUSES: list[tuple[type[errors.DomainError], int]] = [
 ]
 DATABASE_DOWN = (OperationalError, InterfaceError, PoolTimeout)
 RETRY_AFTER_SECONDS = 5
+OF_PROGRAMS = ("/v1/", "/api/")
+# Who holds a link has no account: there is nowhere to log in.
+OF_VISITORS = "/s/"
 # The address, the method or a header is wrong, not the picture: the camera keeps it until that is mended.
-NOT_THE_PICTURE = {"retryable": False, "keep_local": True}
+NOT_THE_PICTURE: dict[str, Any] = {"retryable": False, "keep_local": True}
 TITLES = {
     400: "Bad request",
     401: "Not authenticated",
@@ -44,6 +48,7 @@ TITLES = {
     406: "Not acceptable",
     408: "Too slow",
     409: "Conflict",
+    410: "Gone",
     413: "Too large",
     415: "Unsupported type",
     429: "Too many requests",
@@ -53,10 +58,21 @@ TITLES = {
 
 
 def problem(
-    status: int, code: str, detail: str, *, retryable: bool, keep_local: bool, retry_after: int | None = None
+    status: int,
+    code: str,
+    detail: str,
+    *,
+    retryable: bool,
+    keep_local: bool,
+    retry_after: int | None = None,
+    told: Mapping[str, str] | None = None,
 ) -> JsonResponse:
-    """Return the answer. ``retryable``: the same request may succeed later; ``keep_local``: hold the picture."""
+    """Return the answer. ``retryable``: the same request may succeed later; ``keep_local``: hold the picture.
+
+    ``told``: what the refusal says to programs beyond that, by names of its own.
+    """
     body = {
+        **(told or {}),
         "type": f"urn:visant:problem:{code}",
         "title": TITLES.get(status, "Error"),
         "status": status,
@@ -115,6 +131,7 @@ def _of_domain_error(error: errors.DomainError) -> JsonResponse:
         retryable=error.retryable,
         keep_local=error.keep_local,
         retry_after=getattr(error, "retry_after", None),
+        told=error.told,
     )
 
 
@@ -159,14 +176,18 @@ class RefusalMiddleware:
 
 
 def error_page(request: HttpRequest, answer: HttpResponse | None) -> HttpResponse:
-    """Show a problem to a person; programs under ``/v1`` get it as it is."""
+    """Show a problem to a person; programs under ``/v1`` and ``/api`` get it as it is."""
     if answer is None:
         detail = "Something went wrong here; it was logged."
         answer = problem(500, "internal_error", detail, retryable=True, keep_local=True)
-    if request.path.startswith("/v1/"):
+    if request.path.startswith(OF_PROGRAMS):
         return answer
     # Who may be logged in, told without the database: the way on is called by it, and is the same.
-    context = {"problem": json.loads(answer.content), "logged_in": settings.SESSION_COOKIE_NAME in request.COOKIES}
+    context = {
+        "problem": json.loads(answer.content),
+        "logged_in": settings.SESSION_COOKIE_NAME in request.COOKIES,
+        "is_visitor": request.path.startswith(OF_VISITORS),
+    }
     page = render(request, "error.html", context, status=answer.status_code)
     if "Retry-After" in answer:
         page["Retry-After"] = answer["Retry-After"]

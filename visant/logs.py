@@ -42,7 +42,7 @@ _SECRETS: list[tuple[re.Pattern[str], str]] = [
     (
         re.compile(
             r"(?i)((?:^|[?&;\s{(,'\"])(?:api_?key|key|token|csrfmiddlewaretoken|access|refresh|secret|invitation"
-            r"|x-amz-signature|policy|code|otp|(?:old_?|new_?|current_?)?password\d?)(?:=|['\"]\s*:\s*))(?:'[^']*'|\"[^\"]*\"|[^&\s,}]+)"
+            r"|x-amz-signature|policy|code|otp|visit|(?:old_?|new_?|current_?)?password\d?)(?:=|['\"]\s*:\s*))(?:'[^']*'|\"[^\"]*\"|[^&\s,}]+)"
         ),
         rf"\1{GONE}",
     ),

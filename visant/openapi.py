@@ -68,6 +68,8 @@ class AutoSchema(openapi.AutoSchema):
         yield 400
         if personal:
             yield from (401, 403, 404)
+        if "{" in self.path and not self.view.get_authenticators():
+            yield from (403, 404, 410, 429)  # what the address names is the caller's key: a link that may be over
         if self.method in (*WRITING, "DELETE"):
             yield 409
         if self.method in WRITING:

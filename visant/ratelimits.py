@@ -55,10 +55,27 @@ TRIED: dict[str, tuple[str, Account | None]] = {
 }
 # The same of doors where only the account counts: a good link opens, whatever others try from the same address.
 ACCEPTED: dict[str, tuple[str, Account]] = {"join": ("invitation", _person)}
+OF_LINKS = [
+    "share",
+    "share-picture",
+    "share-image",
+    "share-thumbnail",
+    "share-original",
+    "share-latest",
+    "share-preview",
+    "share-embed",
+    "share-view",
+    "share-report",
+    "api-share",
+]
 # Doors behind a link or a token that is a key by itself: the status that says it is none, and the limit that
 # counts it. Beyond it, 429 is answered instead. A link that has expired has another status and says so however
 # often it is opened, and a good one always opens, whatever others try from the same address.
-GUESSED = {"join": (404, "invitation_address"), "auth-refresh": (401, "secret_address")}
+GUESSED = {
+    "join": (404, "invitation_address"),
+    "auth-refresh": (401, "secret_address"),
+    **dict.fromkeys(OF_LINKS, (404, "share_address")),
+}
 
 
 class SmallBodyMiddleware:
@@ -75,7 +92,7 @@ class SmallBodyMiddleware:
 
     def process_view(self, request: HttpRequest, *_: object) -> HttpResponse | None:
         name = _name_of(request)
-        if (name in TRIED or name in ACCEPTED) and _length_of(request) > SMALL_BYTES:
+        if (name in TRIED or name in ACCEPTED or name in GUESSED) and _length_of(request) > SMALL_BYTES:
             return _refuse(request, RequestDataTooBig())
         return None
 

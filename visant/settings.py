@@ -126,6 +126,10 @@ try:
             "claim_account": "10/m",  # by the person who types them, or the serial that shows them
             "claim_unit": "20/h",  # keys that a unit asks for again, not having used the one before
             "trigger_device": "30/m",  # pictures that people ask a camera for
+            "share_address": "60/5m",  # links that were never given out
+            "share_password_address": "10/5m",  # wrong passwords of one link, from one address
+            "share_password_link": "300/h",  # of one link, from everywhere: no single address fills it
+            "share_report_address": "10/h",  # pages reported to the operator
             "upload_key": "600/m",
             "upload_organization": "6000/m",
         },
@@ -234,6 +238,7 @@ MIDDLEWARE = [
     "csp.middleware.CSPMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "visant.schema.middleware.SchemaMiddleware",
+    "sharing.visitors.headers.VisitorHeadersMiddleware",
     "visant.errors.RefusalMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -521,6 +526,7 @@ SCHEDULE = {
     "captures.integrity.tasks.check_integrity_daily": 60 * 60,
     "captures.retention.tasks.prune_tonight": 10 * 60,
     "captures.retention.tasks.forget_deleted": 24 * 60 * 60,
+    "captures.retention.tasks.wake_forecasts": 60,
     "captures.direct.services.sweep_uploads": 60 * 60,
     "captures.calendar.tasks.settle_calendar": 60,
     "captures.calendar.tasks.prune_rejections": 24 * 60 * 60,
@@ -534,6 +540,9 @@ SCHEDULE = {
     "orgs.services.logins.forget_expired_logins": 60 * 60,
     "captures.leaving.tasks.delete_due_organizations": 10 * 60,
     "captures.leaving.tasks.wake_exports": 60,
+    "sharing.services.forgetting.forget_visitors": 60 * 60,
+    "sharing.tasks.end_links": 60,
+    "sharing.tasks.remind_of_unopened": 10 * 60,
 }
 
 LOGGING = {

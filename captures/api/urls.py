@@ -24,6 +24,7 @@ urlpatterns = [
         name="api-camera-retention-preview",
     ),
     path("retention", retention.OrganizationRetention.as_view(), name="api-retention"),
+    path("retention/forecasts/<uuid:pk>", retention.RetentionForecast.as_view(), name="api-retention-forecast"),
     path("retention/preview", retention.OrganizationRetentionPreview.as_view(), name="api-retention-preview"),
     path("orgs/current/plan", plans.PlanDetail.as_view(), name="api-plan"),
     path("orgs/current/redeem", plans.Redeem.as_view(), name="api-redeem"),

@@ -87,12 +87,17 @@ def decode_picture(data: bytes, *, captured_at: datetime, sha256: str) -> Pictur
 
 def make_thumbnail(data: bytes) -> bytes:
     """Return a baseline JPEG of at most 400×300 without any metadata; raise ``Undecodable``."""
-    image, _ = _load(data, at_least=max(THUMBNAIL_SIZE), background=(255, 255, 255))
-    image.thumbnail(THUMBNAIL_SIZE, Image.Resampling.LANCZOS)
+    return make_smaller(data, THUMBNAIL_SIZE, quality=THUMBNAIL_QUALITY)
+
+
+def make_smaller(data: bytes, size: tuple[int, int], *, quality: int, progressive: bool = False) -> bytes:
+    """Return an upright JPEG of at most ``size``, never enlarged, without any metadata; raise ``Undecodable``."""
+    image, _ = _load(data, at_least=max(size), background=(255, 255, 255))
+    image.thumbnail(size, Image.Resampling.LANCZOS)
     # A picture built from bare pixels has no info dictionary from which a writer could copy EXIF or ICC.
     bare = Image.fromarray(np.asarray(image))
     out = io.BytesIO()
-    bare.save(out, "JPEG", quality=THUMBNAIL_QUALITY, progressive=False, optimize=True)
+    bare.save(out, "JPEG", quality=quality, progressive=progressive, optimize=True)
     return out.getvalue()
 
 

@@ -20,6 +20,7 @@ from django.utils import timezone
 from captures.integrity.findings import forget_finding, note_finding
 from captures.integrity.models import HousekeepingRun, Problem
 from captures.integrity.runs import INTEGRITY, turn
+from captures.leaving.services import close_lost_exports
 from captures.models import Capture, IntegrityFinding
 from devices.models import Device
 from orgs import scope
@@ -44,6 +45,7 @@ class Found:
     damaged: int = 0
     mended: int = 0
     rounds: int = 0
+    exports_lost: int = 0
     position: str = str(FIRST)
 
 
@@ -61,6 +63,7 @@ def check_integrity(
             _look_for(rows, found)
             note(found)
         _look_again(found)
+        found.exports_lost = close_lost_exports()
         _read_on(found, budget, note)
     return found
 

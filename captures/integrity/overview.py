@@ -8,7 +8,8 @@ from django.conf import settings
 
 from captures.integrity.models import HousekeepingRun
 from captures.integrity.runs import INTEGRITY, PRUNE, SWEEP, last_run
-from captures.retention.preview import preview
+from captures.retention.foreseeing import at_once, foresee, preview_of
+from captures.retention.models import Forecast
 from captures.retention.pruning import (
     last_changes,
     next_night,
@@ -16,6 +17,7 @@ from captures.retention.pruning import (
     nights_done,
     with_rules,
 )
+from captures.retention.tasks import count_forecasts
 from captures.upkeep import sweep_files
 from orgs import scope
 
@@ -26,7 +28,7 @@ FILES_SHOWN = 200
 SHOWN = (
     *("pictures", "bytes", "kept"),
     *("files", "quarantined", "deleted", "restored"),
-    *("looked_for", "read", "bytes_read", "missing", "damaged", "mended"),
+    *("looked_for", "read", "bytes_read", "missing", "damaged", "mended", "exports_lost"),
 )
 
 
@@ -75,15 +77,27 @@ def would_do(job: str, now: datetime) -> Iterator[str]:
 
 
 def _would_prune(now: datetime) -> Iterator[str]:
-    orgs = with_rules()
+    """What is not counted in the time of one page, for all of them together, workers count."""
+    orgs, until, is_waiting = with_rules(), at_once(), False
     for org in orgs[:MOST_ORGANIZATIONS]:
-        at = next_run_at(org, now)
         with scope.within(org.pk):
-            yield f"{org.slug}, {at:%Y-%m-%d %H:%M %Z}: {preview(org, at=at).sentence}"
+            forecast = foresee(org, at=next_run_at(org, now), until=until)
+        is_waiting = is_waiting or forecast.state == "waiting"
+        yield f"{org.slug}, {forecast.at:%Y-%m-%d %H:%M %Z}: {_foreseen(forecast)}"
+    if is_waiting:
+        count_forecasts.enqueue()
     if len(orgs) > MOST_ORGANIZATIONS:
         yield f"And {len(orgs) - MOST_ORGANIZATIONS} more organizations, see manage.py prune --dry-run."
     if not orgs:
         yield "No organization has a rule."
+
+
+def _foreseen(forecast: Forecast) -> str:
+    numbers = preview_of(forecast)
+    if numbers is not None:
+        return numbers.sentence
+    since = f"{forecast.asked_at:%Y-%m-%d %H:%M} UTC"
+    return forecast.error or f"It is being counted since {since}. Load this page again in some minutes."
 
 
 def _would_sweep(now: datetime) -> Iterator[str]:

@@ -86,6 +86,19 @@ def remove_expired_exports() -> None:
             Export.unscoped.filter(pk=export.pk).update(storage_key="")
 
 
+def close_lost_exports() -> int:
+    """Say of exports whose file is gone that it is; return how many. Raises OSError when the storage is away."""
+    with scope.across_organizations("looks for the exports of all organizations"):
+        lost = [
+            row for row in Export.unscoped.exclude(storage_key="") if not default_storage.exists(row.storage_key)
+        ]
+        for export in lost:
+            logger.error("The file of the export %s is gone: %s", export.pk, export.storage_key)
+            there = Export.unscoped.filter(pk=export.pk, storage_key=export.storage_key)
+            there.update(storage_key="", error="Its file is not in the storage any more. Ask for another one.")
+    return len(lost)
+
+
 def is_export_waiting() -> bool:
     with scope.across_organizations("workers are woken for all organizations"):
         return Export.unscoped.waiting_at(timezone.now()).exists()

@@ -40,6 +40,10 @@ class Ledger:
         digest = hashlib.sha256(thumbnail).digest() if thumbnail else _NONE
         self._packed += pk.bytes + (bytes.fromhex(sha256) or _NONE) + digest
 
+    def ids(self) -> set[bytes]:
+        """Of all captures, as bytes: a third of what UUIDs take."""
+        return {bytes(self._packed[start : start + 16]) for start in range(0, len(self._packed), self.SIZE)}
+
     def entries(self, *, sample: int | None = None) -> Iterator[Entry]:
         """All of them, or ``sample`` that chance chooses."""
         numbers = range(len(self))

@@ -86,8 +86,8 @@ class ImportCommand(BaseCommand):
     def tell_due(self, org: Organization, ledger: Ledger) -> None:
         """Warn of what came in only to be deleted, while there is time to change the rules."""
         with scope.within(org.pk):
-            pks = (entry.pk for entry in ledger.entries())
-            count = count_due(org, pks, at=next_run_at(org, timezone.now())) if len(ledger) else 0
+            ids, at = ledger.ids(), next_run_at(org, timezone.now())
+            count = count_due(org, lambda pk: pk.bytes in ids, at=at) if ids else 0
         if count:
             self.stdout.write(f"{count} of these are past the retention of this organization and go tonight.")
 

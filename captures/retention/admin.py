@@ -1,8 +1,8 @@
-"""How long organizations keep pictures, and what is remembered of deleted ones: to look at."""
+"""How long organizations keep pictures, what was foreseen, what is remembered of deleted ones: to look at."""
 
 from django.contrib import admin
 
-from captures.retention.models import DeletedCapture, RetentionPolicy
+from captures.retention.models import DeletedCapture, Forecast, RetentionPolicy
 from orgs.readonly import ArchiveAdmin, ReadOnlyAdmin
 
 
@@ -27,6 +27,18 @@ class RetentionPolicyAdmin(ReadOnlyAdmin):
     search_help_text = "Slug of the organization, name or id of the camera"
     ordering = ("-pk",)
     fields = ("id", *(field.name for field in RetentionPolicy._meta.fields if field.name != "id"))
+
+
+@admin.register(Forecast)
+class ForecastAdmin(ArchiveAdmin):
+    """What rules would delete, where workers count it: asked for by pages and programs, forgotten after a day."""
+
+    list_display = ("asked_at", "org", "at", "state", "pictures", "bytes", "attempts", "error")
+    list_select_related = ("org",)
+    ids = ("pk", "org")
+    texts = ("org__slug",)
+    search_help_text = "Slug of the organization, or id of it or of the forecast"
+    fields = ("id", *(field.name for field in Forecast._meta.fields if field.name != "id"))
 
 
 @admin.register(DeletedCapture)

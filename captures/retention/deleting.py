@@ -20,6 +20,7 @@ from captures.evaluation.models import Evaluation
 from captures.models import Capture
 from captures.retention.keepers import NOTHING, kept_by
 from captures.retention.models import DeletedBy, DeletedCapture
+from captures.storage import derived_keys
 from orgs import scope
 from orgs.audit import record
 from orgs.errors import Conflict
@@ -162,9 +163,14 @@ def _delete(rows: Sequence[Capture], by: DeletedBy) -> Deleted:
     Evaluation.unscoped.filter(capture__in=pks).delete()  # at once, the rest by the rows themselves
     Capture.unscoped.filter(pk__in=pks).delete()
     _count_bytes(rows)
-    keys = [key for row in rows for key in (row.storage_key, row.thumbnail_key) if key]
+    keys = [key for row in rows for key in _files_of(row)]
     transaction.on_commit(partial(_remove_files, keys))
     return Deleted(len(rows), sum(row.byte_size for row in rows))
+
+
+def _files_of(row: Capture) -> list[str]:
+    """All there may be: that outsiders were shown it is noted nowhere."""
+    return [key for key in (row.storage_key, row.thumbnail_key, *derived_keys(row.storage_key)) if key]
 
 
 def _count_bytes(rows: Iterable[Capture]) -> None:

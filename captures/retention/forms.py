@@ -12,7 +12,10 @@ MOST_GB = 10_000_000
 
 
 class RetentionForm(ServiceForm):
-    """What is kept. ``previewed`` holds the rule that was shown last, so that no other one is saved."""
+    """What is kept. ``previewed`` holds what was shown last, so that nothing else is saved.
+
+    ``with_limit``: it also says what all cameras keep at most.
+    """
 
     days = forms.IntegerField(
         label="Days that pictures are kept",
@@ -44,7 +47,19 @@ class RetentionForm(ServiceForm):
         help_text="And then one a day, the one nearest to noon.",
     )
     hold = forms.BooleanField(label="Delete nothing for now, whatever is said above", required=False)
+    most_days = forms.IntegerField(
+        label="Days that any camera keeps at most",
+        min_value=1,
+        max_value=LONGEST_RETENTION_DAYS,
+        required=False,
+        help_text="Also those with a rule of their own. Empty: no limit. Only owners change it.",
+    )
     previewed = forms.CharField(required=False, widget=forms.HiddenInput)
+
+    def __init__(self, *args: Any, with_limit: bool, **options: Any) -> None:
+        super().__init__(*args, **options)
+        if not with_limit:
+            del self.fields["most_days"]
 
     def clean_gigabytes(self) -> Any:
         given = self.cleaned_data["gigabytes"]
@@ -71,12 +86,14 @@ class RetentionForm(ServiceForm):
             hold=given["hold"],
         )
 
-    def show_as_previewed(self) -> None:
+    def show_as_previewed(self, rule: Rule, most_days: int | None) -> None:
         """Let the page that shows the preview be the one that may save it."""
-        self.data = {**dict(self.data.items()), "previewed": fingerprint(self.rule())}
+        self.initial["previewed"] = fingerprint(rule, most_days)
+        if self.is_bound:
+            self.data = {**dict(self.data.items()), "previewed": fingerprint(rule, most_days)}
 
-    def is_previewed(self) -> bool:
-        return bool(self.cleaned_data["previewed"] == fingerprint(self.rule()))
+    def is_previewed(self, most_days: int | None) -> bool:
+        return bool(self.cleaned_data["previewed"] == fingerprint(self.rule(), most_days))
 
 
 def initial_of(rule: Rule) -> dict[str, Any]:
@@ -90,5 +107,5 @@ def initial_of(rule: Rule) -> dict[str, Any]:
     }
 
 
-def fingerprint(rule: Rule) -> str:
-    return f"{rule.days},{rule.bytes},{rule.all_days},{rule.hourly_days},{rule.hold}"
+def fingerprint(rule: Rule, most_days: int | None) -> str:
+    return f"{rule.days},{rule.bytes},{rule.all_days},{rule.hourly_days},{rule.hold},{most_days}"

@@ -1,4 +1,6 @@
-"""How long pictures are kept, and what is remembered of those that were deleted."""
+"""How long pictures are kept, what that would delete, and what is remembered of those that were deleted."""
+
+from datetime import datetime
 
 from django.conf import settings
 from django.core.validators import MaxValueValidator, MinValueValidator
@@ -73,6 +75,57 @@ class RetentionPolicy(Row, TenantModel):
 
     def __str__(self) -> str:
         return "own policy" if self.device_id else "policy of the organization"
+
+
+class ForecastQuerySet(models.QuerySet["Forecast"]):
+    def waiting_at(self, moment: datetime) -> "ForecastQuerySet":
+        """Those a worker may begin: not counted yet, and not being counted by another one."""
+        return self.filter(finished_at=None, due_at__lte=moment)
+
+
+class Forecast(Row, TenantModel):
+    """What rules would delete, where counting it takes longer than a request may. Forgotten after a day.
+
+    ``question`` holds all that the answer depends on besides the pictures: the rules, what is kept at most, whose
+    they are. ``due_at`` is when a worker may begin; for one in work it is the end of its lease. It is finished
+    with its numbers, or with an ``error`` in a sentence for people.
+    """
+
+    key = models.CharField(max_length=64, help_text="Of the question and the night.")
+    question = models.JSONField()
+    at = models.DateTimeField(help_text="The moment of the pruning that is foreseen.")
+    asked_at = models.DateTimeField(default=timezone.now)
+    due_at = models.DateTimeField(default=timezone.now)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    finished_at = models.DateTimeField(null=True, blank=True)
+    pictures = models.PositiveBigIntegerField(default=0)
+    bytes = models.PositiveBigIntegerField(default=0)
+    kept = models.JSONField(default=dict, blank=True)
+    error = models.CharField(max_length=500, blank=True)
+
+    unscoped = ForecastQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            # Whoever asks the same again waits for the same count.
+            models.UniqueConstraint(fields=["org", "key"], name="captures_forecast_once")
+        ]
+        indexes = [
+            # What workers count next.
+            models.Index(fields=["due_at"], condition=Q(finished_at=None), name="captures_forecast_waiting"),
+            # Those that are forgotten.
+            models.Index(fields=["asked_at"], name="captures_forecast_asked"),
+        ]
+
+    def __str__(self) -> str:
+        return f"forecast for {self.at:%Y-%m-%d}"
+
+    @property
+    def state(self) -> str:
+        """``waiting``, ``failed`` or ``done``."""
+        if self.finished_at is None:
+            return "waiting"
+        return "failed" if self.error else "done"
 
 
 class DeletedBy(models.TextChoices):

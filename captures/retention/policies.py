@@ -12,6 +12,7 @@ from devices.models import Device
 from orgs.audit import record
 from orgs.errors import Invalid
 from orgs.models import Organization, User
+from orgs.services.organizations import change_organization
 from orgs.services.validation import validate
 
 
@@ -46,6 +47,15 @@ def set_policy(
         policy.save()
         _note("retention.changed", org, device, acting_user, before, after)
     return policy
+
+
+@transaction.atomic
+def set_policy_and_limit(
+    *, org: Organization, rule: Rule, most_days: int | None, acting_user: User
+) -> Organization:
+    """Say what the organization keeps, and for how many days all of its cameras do at most; both or neither."""
+    set_policy(org=org, rule=rule, acting_user=acting_user)
+    return change_organization(org=org, acting_user=acting_user, retention_days=most_days)
 
 
 @transaction.atomic

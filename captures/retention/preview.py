@@ -2,7 +2,7 @@
 
 import uuid
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -66,11 +66,10 @@ def preview(
     return Preview(at, pictures, size, dict(sorted(kept.items())))
 
 
-def count_due(org: Organization, pks: Iterable[uuid.UUID], *, at: datetime) -> int:
-    """Count how many of these pictures pruning at that moment would delete."""
+def count_due(org: Organization, is_one: Callable[[uuid.UUID], bool], *, at: datetime) -> int:
+    """Count how many of the pictures that are meant pruning at that moment would delete."""
     batches = (batch for group in current_groups(org) for batch in select(group, org=org, at=at))
-    gone = {due.pk for batch in batches for due in batch if due.kept == NOTHING}
-    return sum(pk in gone for pk in pks)
+    return sum(due.kept == NOTHING and is_one(due.pk) for batch in batches for due in batch)
 
 
 def counted(pictures: int) -> str:

@@ -5,7 +5,6 @@ import uuid
 from collections import Counter
 from collections.abc import Callable, Iterable
 from datetime import date, datetime, time, timedelta
-from zoneinfo import ZoneInfo
 
 from django.db.models import Max, Q
 from django.utils import timezone
@@ -99,7 +98,7 @@ def next_night(org: Organization, now: datetime, last: date | None, changed: dat
 
     What changed since the night came waits for the next one: nobody sees pictures go by day.
     """
-    zone, today = ZoneInfo(org.time_zone), _today(org, now)
+    zone, today = org.clock, _today(org, now)
     tonight = datetime.combine(today, NIGHT, zone)
     if now < tonight:
         return tonight
@@ -120,4 +119,4 @@ def reported(done: Preview) -> dict[str, object]:
 
 
 def _today(org: Organization, now: datetime) -> date:
-    return now.astimezone(ZoneInfo(org.time_zone)).date()
+    return now.astimezone(org.clock).date()

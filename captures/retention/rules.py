@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
+from django.db.models import Q
+
 from captures.retention.models import RetentionPolicy
 from devices.clocks import clock_of, lost_zone
 from devices.models import Device
@@ -71,6 +73,13 @@ def groups_of(org: Organization, devices: Sequence[Device], rules: Rules) -> lis
         Group(_capped(rules[camera.pk], org.retention_days), [camera]) for camera in known if camera.pk in rules
     ]
     return [group for group in groups if group.cameras and group.rule.deletes]
+
+
+def rule_for(device: Device) -> Rule:
+    """The rule that one camera goes by now: its own or its organization's, under the plan's ``retention_days``."""
+    policies = device.org.retention_policies.filter(Q(device=None) | Q(device=device))
+    rules = {policy.device_id: rule_of(policy) for policy in policies}
+    return _capped(rules.get(device.pk) or rules.get(None, Rule()), device.org.retention_days)
 
 
 Bucket = date | tuple[date, int, timedelta | None]

@@ -30,6 +30,12 @@ class RetentionIn(In):
     hold = serializers.BooleanField(required=False, default=False)
 
 
+class RetentionPreviewIn(RetentionIn):
+    """``plan_days``: what would be kept at most; left out, what is now."""
+
+    plan_days = _days(1, required=False, allow_null=True)
+
+
 def as_rule(given: dict[str, Any]) -> Rule:
     thinning = given.pop("thinning") or {}
     return Rule(**given, **thinning)
@@ -65,3 +71,12 @@ class RetentionPreviewOut(serializers.Serializer[Any]):
     bytes = serializers.IntegerField()
     kept = serializers.DictField(child=serializers.IntegerField())
     sentence = serializers.CharField()
+
+
+class ForecastOut(serializers.Serializer[Any]):
+    """It is being counted since ``asked_at``; ``url`` answers with the numbers once they are there, for a day."""
+
+    id = serializers.UUIDField()
+    url = serializers.CharField()
+    at = serializers.DateTimeField()
+    asked_at = serializers.DateTimeField()

@@ -1,8 +1,10 @@
-"""What the scheduler calls (SCHEDULE in the settings)."""
+"""What workers and the scheduler (SCHEDULE in the settings) do."""
 
 import logging
 
-from captures.retention import deleting, pruning
+from django_tasks import task
+
+from captures.retention import deleting, foreseeing, pruning
 
 logger = logging.getLogger(__name__)
 
@@ -15,3 +17,17 @@ def prune_tonight() -> None:
 def forget_deleted() -> None:
     if count := deleting.forget_deleted():
         logger.info("Deletions of long ago forgotten: %d.", count)
+
+
+@task()
+def count_forecasts() -> None:
+    """Count all that was asked for. A wake-up: what there is to do stands in their rows."""
+    while foreseeing.count_next_forecast():
+        pass
+
+
+def wake_forecasts() -> None:
+    """Have a worker count what waits, also what a killed one left, and forget what is over."""
+    if foreseeing.is_forecast_waiting():
+        count_forecasts.enqueue()
+    foreseeing.forget_forecasts()

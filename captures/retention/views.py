@@ -13,11 +13,22 @@ from captures.access import captures_of
 from captures.integrity.runs import PRUNE, last_run
 from captures.models import Capture
 from captures.retention.deleting import CaptureHeld, delete_capture, hold_capture, refuse_held, release_capture
+from captures.retention.foreseeing import (
+    at_once,
+    camera_of,
+    foresee,
+    limited_to,
+    most_days_asked,
+    preview_of,
+    rule_asked,
+)
 from captures.retention.forms import RetentionForm, initial_of
-from captures.retention.policies import check_rule, remove_policy, set_policy
-from captures.retention.preview import Preview, current_rules, preview
+from captures.retention.models import Forecast
+from captures.retention.policies import check_rule, remove_policy, set_policy, set_policy_and_limit
+from captures.retention.preview import current_rules
 from captures.retention.pruning import next_run_at, night_after
-from captures.retention.rules import Rule
+from captures.retention.rules import Rule, Rules
+from captures.retention.tasks import count_forecasts
 from devices.access import devices_of
 from devices.models import Device
 from orgs.access import MemberRequest, requires
@@ -80,32 +91,71 @@ def delete(request: MemberRequest, pk: uuid.UUID) -> HttpResponse:
 
 
 def _policy_page(request: MemberRequest, device: Device | None) -> HttpResponse:
-    """Show the rule; preview what was typed; save what was previewed."""
-    org, rules = request.membership.org, dict(current_rules(request.membership.org))
+    """Show what is kept; preview what was typed, or say that it is being counted; save what was previewed."""
+    org, rules = request.membership.org, current_rules(request.membership.org)
+    with_limit = device is None and request.membership.role == Role.OWNER
     own = rules.get(device.pk if device else None)
+    forecast = _asked_forecast(request, device, with_limit=with_limit)
+    initial = initial_of(rule_asked(forecast) if forecast else own or rules.get(None, Rule()))
+    initial["most_days"] = most_days_asked(forecast) if forecast else org.retention_days
     form = RetentionForm(
-        request.POST if request.method == "POST" else None, initial=initial_of(own or rules.get(None, Rule()))
+        request.POST if request.method == "POST" else None, initial=initial, with_limit=with_limit
     )
-    foreseen = None
     if form.is_valid():
         with form.refusals():
             check_rule(org, form.rule())
-            if form.is_previewed():
-                set_policy(org=org, rule=form.rule(), device=device, acting_user=request.user)
-                messages.success(request, "Saved. It holds from tonight on.")
+            most_days = form.cleaned_data["most_days"] if with_limit else org.retention_days
+            if form.is_previewed(most_days):
+                _save(request, form.rule(), device, most_days, with_limit=with_limit)
                 return redirect(request.path)
-            foreseen = _foresee(org, rules, device, form.rule())
-            form.show_as_previewed()
-    context = {"form": form, "device": device, "own": own, "preview": foreseen, **_standing(org, rules, device)}
-    return render(request, "captures/retention.html", context, status=form.status)
+            forecast = _foresee(limited_to(org, most_days), rules, device, form.rule())
+            if forecast.state == "waiting":
+                # A page that can be loaded again, without sending the form again.
+                return redirect(f"{request.path}?forecast={forecast.pk}")
+    foreseen = preview_of(forecast) if forecast else None
+    if forecast and foreseen:
+        form.show_as_previewed(rule_asked(forecast), most_days_asked(forecast))
+    context = {"form": form, "device": device, "own": own, "forecast": forecast, "preview": foreseen}
+    return render(
+        request, "captures/retention.html", {**context, **_standing(org, rules, device)}, status=form.status
+    )
 
 
-def _foresee(org: Organization, rules: dict[uuid.UUID | None, Rule], device: Device | None, rule: Rule) -> Preview:
+def _save(
+    request: MemberRequest, rule: Rule, device: Device | None, most_days: int | None, *, with_limit: bool
+) -> None:
+    said: dict[str, Any] = {"org": request.membership.org, "rule": rule, "acting_user": request.user}
+    if with_limit:
+        set_policy_and_limit(most_days=most_days, **said)
+    else:
+        set_policy(device=device, **said)
+    messages.success(request, "Saved. It holds from tonight on.")
+
+
+def _foresee(org: Organization, rules: Rules, device: Device | None, rule: Rule) -> Forecast:
     wanted = {**rules, device.pk if device else None: rule}
-    return preview(org, at=night_after(org, timezone.now()), rules=wanted, device=device)
+    at = night_after(org, timezone.now())
+    forecast = foresee(org, at=at, until=at_once(), rules=wanted, device=device)
+    if forecast.state == "waiting":
+        count_forecasts.enqueue()
+    return forecast
 
 
-def _standing(org: Organization, rules: dict[uuid.UUID | None, Rule], device: Device | None) -> dict[str, Any]:
+def _asked_forecast(request: MemberRequest, device: Device | None, *, with_limit: bool) -> Forecast | None:
+    """The one that the address names; none where it is over, or of something else than is said on this page."""
+    try:
+        pk = uuid.UUID(request.GET.get("forecast", ""))
+    except ValueError:
+        return None
+    org = request.membership.org
+    forecast: Forecast | None = org.forecasts.filter(pk=pk).first()
+    if forecast is None or camera_of(forecast) != (device.pk if device else None):
+        return None
+    # With another limit than this person can save here it would be another one.
+    return forecast if with_limit or most_days_asked(forecast) == org.retention_days else None
+
+
+def _standing(org: Organization, rules: Rules, device: Device | None) -> dict[str, Any]:
     """What holds now, what is next, and what was done last."""
     now = timezone.now()
     return {

@@ -7,23 +7,31 @@ is in it, by ``list_files(prefix)``, with sizes and moments.
 
 from captures.storage.files import DurableFileSystemStorage
 from captures.storage.keys import (
+    DERIVED,
     READINESS_PREFIX,
+    SMALL,
     THUMBNAIL,
+    VIEW,
     StorageDown,
     StoredFile,
     content_type_of,
+    derived_keys,
     incoming_key,
     picture_key,
     thumbnail_key,
 )
 
 __all__ = [
+    "DERIVED",
     "READINESS_PREFIX",
+    "SMALL",
     "THUMBNAIL",
+    "VIEW",
     "DurableFileSystemStorage",
     "StorageDown",
     "StoredFile",
     "content_type_of",
+    "derived_keys",
     "incoming_key",
     "picture_key",
     "thumbnail_key",

@@ -5,6 +5,10 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 
 THUMBNAIL = "_thumb.jpeg"
+# What is made of a picture for outsiders, when it is first asked for (captures/derivatives.py). No row speaks of
+# these: their names follow from the picture's, and they can be made again.
+VIEW, SMALL = "_view.jpeg", "_small.jpeg"
+DERIVED = (VIEW, SMALL)
 # Beside the pictures, in the same bucket: what was swept, and what cameras are just handing in.
 QUARANTINE_PREFIX = "quarantine"
 INCOMING_PREFIX = "incoming"
@@ -31,6 +35,12 @@ def picture_key(*, org_id: uuid.UUID, device_id: uuid.UUID, pk: uuid.UUID, at: d
 
 def thumbnail_key(storage_key: str) -> str:
     return storage_key.rpartition(".")[0] + THUMBNAIL
+
+
+def derived_keys(storage_key: str) -> list[str]:
+    """Where what is made of a picture for outsiders is, if it was made."""
+    stem = storage_key.rpartition(".")[0]
+    return [stem + suffix for suffix in DERIVED] if stem else []
 
 
 def incoming_key(*, org_id: uuid.UUID, pk: uuid.UUID) -> str:

@@ -1,4 +1,7 @@
-"""Bringing all pictures from one storage to the other, while cameras go on sending and people go on looking."""
+"""Bringing all pictures from one storage to the other, while cameras go on sending and people go on looking.
+
+Exports of organizations go with them, which may have gigabytes: no file is held in memory.
+"""
 
 import hashlib
 import uuid
@@ -10,9 +13,8 @@ from enum import StrEnum
 from itertools import islice
 from typing import Any, NamedTuple
 
-from django.core.files.base import ContentFile
-
-from captures.models import Capture
+from captures.models import Capture, Export
+from captures.storage.keys import derived_keys
 from orgs import scope
 
 BATCH = 200
@@ -29,9 +31,10 @@ class Outcome(StrEnum):
 
 
 class Wanted(NamedTuple):
-    """A file that a row speaks of. Of a thumbnail neither digest nor size is known."""
+    """A file that the row of ``model`` speaks of. Of a thumbnail neither digest nor size is known."""
 
-    capture: uuid.UUID
+    model: type[Capture] | type[Export]
+    row: uuid.UUID
     key: str
     sha256: str
     size: int
@@ -56,7 +59,8 @@ def count_files() -> int:
     """How many files the rows speak of now."""
     with scope.across_organizations("counts the files of all organizations"):
         rows = Capture.unscoped.all()
-        return rows.pictured().count() + rows.exclude(thumbnail_key="").count()
+        exports = Export.unscoped.exclude(storage_key="")
+        return rows.pictured().count() + rows.exclude(thumbnail_key="").count() + exports.count()
 
 
 def move_files(
@@ -94,8 +98,8 @@ class _Mover:
         self.report = MoveReport()
 
     def note(self, wanted: Wanted, outcome: Outcome) -> None:
-        if outcome == Outcome.MISSING and not Capture.unscoped.filter(pk=wanted.capture).exists():
-            return  # its picture was deleted meanwhile
+        if outcome == Outcome.MISSING and not _is_wanted_still(wanted):
+            return  # it was deleted meanwhile
         self.report.counts[outcome] += 1
         if outcome in (Outcome.MISSING, Outcome.DAMAGED):
             self.report.trouble.append((outcome, wanted.key))
@@ -111,19 +115,23 @@ class _Mover:
         if self._verify and not (self._is_right(wanted) or self._mend(wanted)):
             return Outcome.DAMAGED
         if self._delete_source:
-            self._source.delete(wanted.key)
+            # What was made for outsiders is not moved but made again.
+            for key in (wanted.key, *(derived_keys(wanted.key) if wanted.sha256 else ())):
+                self._source.delete(key)
         return outcome
 
     def _copy(self, wanted: Wanted) -> Outcome:
         if self._is_there(wanted):
             return Outcome.THERE
-        data = _read(self._source, wanted.key)
-        if data is None:
+        try:
+            with self._source.open(wanted.key) as file:
+                if wanted.sha256 and _digest(file) != wanted.sha256:
+                    return Outcome.DAMAGED
+                if not self._dry_run:
+                    file.seek(0)
+                    self._target.save(wanted.key, file)
+        except FileNotFoundError:
             return Outcome.MISSING
-        if wanted.sha256 and _digest(data) != wanted.sha256:
-            return Outcome.DAMAGED
-        if not self._dry_run:
-            self._target.save(wanted.key, ContentFile(data))
         return Outcome.COPIED
 
     def _is_there(self, wanted: Wanted) -> bool:
@@ -136,21 +144,22 @@ class _Mover:
 
     def _mend(self, wanted: Wanted) -> bool:
         """Write anew what the target has wrong, if the source has it right."""
-        data = _read(self._source, wanted.key)
-        if data is None or (wanted.sha256 and _digest(data) != wanted.sha256):
+        try:
+            with self._source.open(wanted.key) as file:
+                if wanted.sha256 and _digest(file) != wanted.sha256:
+                    return False
+                file.seek(0)
+                self._target.save(wanted.key, file)
+        except FileNotFoundError:
             return False
-        self._target.save(wanted.key, ContentFile(data))
         return self._is_right(wanted)
 
     def _is_right(self, wanted: Wanted) -> bool:
         """What the target has is what the row says; a thumbnail, what the source has, as long as it has it."""
-        data = _read(self._target, wanted.key)
-        if data is None:
+        found = _digest_in(self._target, wanted.key)
+        if found is None:
             return False
-        if wanted.sha256:
-            return _digest(data) == wanted.sha256
-        original = _read(self._source, wanted.key)
-        return original is None or original == data
+        return found == (wanted.sha256 or _digest_in(self._source, wanted.key) or found)
 
 
 def _wanted_files() -> Iterator[Wanted]:
@@ -160,10 +169,19 @@ def _wanted_files() -> Iterator[Wanted]:
     while page:
         for pk, picture, thumbnail, sha256, size in page:
             if picture:
-                yield Wanted(pk, picture, sha256, size)
+                yield Wanted(Capture, pk, picture, sha256, size)
             if thumbnail:
-                yield Wanted(pk, thumbnail, "", 0)
+                yield Wanted(Capture, pk, thumbnail, "", 0)
         page = list(rows.filter(pk__gt=page[-1][0])[:BATCH])
+    for export in Export.unscoped.exclude(storage_key="").order_by("pk").iterator():
+        yield Wanted(Export, export.pk, export.storage_key, export.sha256, export.byte_size)
+
+
+def _is_wanted_still(wanted: Wanted) -> bool:
+    """A row that is there; of an export that is over the row stays, without its file."""
+    if wanted.model is Export:
+        return Export.unscoped.filter(pk=wanted.row, storage_key=wanted.key).exists()
+    return Capture.unscoped.filter(pk=wanted.row).exists()
 
 
 def _batches(files: Iterable[Wanted]) -> Iterator[list[Wanted]]:
@@ -172,10 +190,10 @@ def _batches(files: Iterable[Wanted]) -> Iterator[list[Wanted]]:
         yield batch
 
 
-def _read(storage: Any, key: str) -> bytes | None:
+def _digest_in(storage: Any, key: str) -> str | None:
     try:
         with storage.open(key) as file:
-            return bytes(file.read())
+            return _digest(file)
     except FileNotFoundError:
         return None
 
@@ -187,5 +205,5 @@ def _size(storage: Any, key: str) -> int | None:
         return None
 
 
-def _digest(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()
+def _digest(file: Any) -> str:
+    return hashlib.file_digest(file, "sha256").hexdigest()

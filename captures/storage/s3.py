@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from boto3.exceptions import S3UploadFailedError
+from boto3.s3.transfer import TransferConfig
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, SSLError
 from django.core.files.base import File
@@ -32,6 +34,8 @@ IN_MEMORY = 32 * 1024 * 1024
 # The bytes under a name never change; browsers may keep them, others may not.
 CACHE_CONTROL = "private, max-age=86400, immutable"
 NOT_THERE = {"404", "NoSuchKey", "NotFound"}
+# S3 takes 5 GiB in one request; exports of organizations may be larger, and a large one need not begin anew.
+MOST_AT_ONCE = 256 * 1024 * 1024
 _making = threading.Lock()
 
 
@@ -40,8 +44,11 @@ class BucketStorage(S3Storage):
 
     What ``save`` returned for is in the bucket, as whole as it was sent: S3 compares it with the digest that is
     signed. A name that is taken is replaced. Safe for threads, which share one client.
+    What is larger than ``most_at_once`` goes in parts.
     ``public_endpoint``: how browsers and cameras reach the bucket, if otherwise than we do; ``off``: not at all.
     """
+
+    most_at_once = MOST_AT_ONCE
 
     def __init__(self, *, public_endpoint: str = "", timeout: int = 10, **settings: Any) -> None:
         self.is_open_to_browsers = public_endpoint != "off"
@@ -133,17 +140,20 @@ class BucketStorage(S3Storage):
         return File(file, name=name)
 
     def _save(self, name: str, content: File) -> str:
-        body = content.file if content.seekable() else content.read()
-        if content.seekable():
-            content.seek(0)
+        place = {"Bucket": self.bucket_name, "Key": self.full_name(name)}
+        about = {"ContentType": content_type_of(name), "CacheControl": CACHE_CONTROL}
+        if not content.seekable():
+            with translated(name):
+                self.client.put_object(**place, **about, Body=content.read())
+            return name
+        content.seek(0)
         with translated(name):
-            self.client.put_object(
-                Bucket=self.bucket_name,
-                Key=self.full_name(name),
-                Body=body,
-                ContentType=content_type_of(name),
-                CacheControl=CACHE_CONTROL,
-            )
+            if content.size > self.most_at_once:
+                # A file is there once all of its parts are; what fails in between takes them back.
+                parts = TransferConfig(multipart_threshold=1, use_threads=False)
+                self.client.upload_fileobj(_Kept(content.file), **place, ExtraArgs=about, Config=parts)
+            else:
+                self.client.put_object(**place, **about, Body=content.file)
         return name
 
     def _head(self, name: str) -> dict[str, Any]:
@@ -166,6 +176,19 @@ class BucketStorage(S3Storage):
         return _Connection(self.client)
 
 
+class _Kept:
+    """A file that the library does not close: whoever opened it does."""
+
+    def __init__(self, file: Any) -> None:
+        self._file = file
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._file, name)
+
+    def close(self) -> None:
+        pass
+
+
 class _Connection:
     def __init__(self, client: Any) -> None:
         self.meta = self
@@ -177,6 +200,9 @@ def translated(name: str) -> Iterator[None]:
     """Whatever the client of S3 raises, as the OSError that it means to those who keep files."""
     try:
         yield
+    except S3UploadFailedError as error:
+        # Which says of the refusal only its words.
+        raise StorageDown(errno.EIO, "S3 took not all parts of the file") from error
     except ClientError as error:
         code = str(error.response.get("Error", {}).get("Code", ""))
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode")

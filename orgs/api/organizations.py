@@ -10,7 +10,7 @@ from orgs.api.serializers.base import received
 from orgs.api.serializers.organizations import OrganizationOut, OrganizationsOut, SettingsIn
 from orgs.api.views import MemberAPIView, PersonAPIView
 from orgs.models import Role
-from orgs.services.organizations import SETTINGS, change_organization
+from orgs.services.organizations import change_organization
 
 
 class OrganizationList(PersonAPIView):
@@ -35,6 +35,6 @@ class CurrentOrganization(MemberAPIView):
 
     @extend_schema(request=SettingsIn, responses=OrganizationOut)
     def patch(self, request: Request) -> Response:
-        settings = {field: getattr(self.org, field) for field in SETTINGS} | received(SettingsIn, request)
+        settings = received(SettingsIn, request)
         self.membership.org = change_organization(org=self.org, acting_user=self.person, **settings)
         return Response(OrganizationOut(self.membership).data)

@@ -1,5 +1,7 @@
 """Founding organizations, and their settings."""
 
+from typing import TypedDict, Unpack
+
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 from django.utils.text import slugify
@@ -13,8 +15,17 @@ from orgs.models import Membership, Organization, Role, User
 from orgs.services.users import create_user, find_user, is_unproven
 from orgs.services.validation import validate
 
-# What an owner decides about their organization.
-SETTINGS = ["name", "slug", "time_zone", "retention_days"]
+
+class Settings(TypedDict, total=False):
+    """What an owner decides about their organization."""
+
+    name: str
+    slug: str
+    time_zone: str
+    retention_days: int | None
+
+
+SETTINGS = list(Settings.__annotations__)
 
 
 class InvalidOrganization(Invalid):
@@ -74,22 +85,21 @@ def change_organization(
     *,
     org: Organization,
     acting_user: User,
-    name: str,
-    slug: str,
-    time_zone: str,
-    retention_days: int | None,
+    **given: Unpack[Settings],
 ) -> Organization:
-    """Change an organization's settings, all of them, and return it as it is now."""
+    """Change those settings that are given, and return the organization as it is now."""
     row = Organization.objects.select_for_update(no_key=True).get(pk=org.pk)
     before = {field: getattr(row, field) for field in SETTINGS}
-    row.name, row.slug, row.time_zone, row.retention_days = name.strip(), slug, time_zone, retention_days
+    for field, value in given.items():
+        setattr(row, field, value)
+    row.name = row.name.strip()
     try:
         validate(row, InvalidOrganization)
         with transaction.atomic():
             row.save(update_fields=SETTINGS)
     except (InvalidOrganization, IntegrityError) as error:
-        if Organization.objects.filter(slug=slug).exclude(pk=row.pk).exists():
-            raise SlugTaken(f"Another organization has the short name {slug}.") from error
+        if Organization.objects.filter(slug=row.slug).exclude(pk=row.pk).exists():
+            raise SlugTaken(f"Another organization has the short name {row.slug}.") from error
         raise
     changed = [field for field in SETTINGS if getattr(row, field) != before[field]]
     if changed:

@@ -43,7 +43,7 @@ class NotOnTrial(Conflict):
 @transaction.atomic
 def suspend_organization(*, org: Organization, reason: str, acting_user: User | None) -> None:
     """Close the organization to its people; its cameras still deliver. Suspending it again changes nothing."""
-    reason = _checked(reason, required=True)
+    reason = checked_reason(reason, required=True)
     now = timezone.now()
     if Organization.objects.filter(pk=org.pk, suspended_at=None).update(suspended_at=now):
         after = {"suspended_at": now}
@@ -54,7 +54,7 @@ def suspend_organization(*, org: Organization, reason: str, acting_user: User | 
 @transaction.atomic
 def resume_organization(*, org: Organization, acting_user: User | None, reason: str = "") -> None:
     """Open a suspended organization to its people again. Of one that is open nothing changes."""
-    reason = _checked(reason, required=False)
+    reason = checked_reason(reason, required=False)
     row = Organization.objects.select_for_update(no_key=True).get(pk=org.pk)
     if row.suspended_at is not None:
         before, row.suspended_at = {"suspended_at": row.suspended_at}, None
@@ -76,7 +76,7 @@ def extend_trial(*, org: Organization, days: int, acting_user: User | None, reas
     """Let the trial end ``days`` later; one that is over goes on from now."""
     if not 1 <= days <= LONGEST_EXTENSION_DAYS:
         raise InvalidExtension(f"A trial is extended by 1 to {LONGEST_EXTENSION_DAYS} days.")
-    reason = _checked(reason, required=False)
+    reason = checked_reason(reason, required=False)
     row = Organization.objects.select_for_update(no_key=True).get(pk=org.pk)
     if row.trial_ends_at is None:
         raise NotOnTrial(f"{row} is not on trial.")
@@ -157,7 +157,7 @@ def note_look(*, target: Model, acting_user: User, reason: str = "") -> None:
     Looks at the same row within :data:`ONE_LOOK` are one entry; one with a ``reason`` always is an entry.
     """
     org_id = _organization_of(target)
-    reason = _checked(reason, required=False)
+    reason = checked_reason(reason, required=False)
     if org_id is None or (not reason and has_looked(target=target, acting_user=acting_user)):
         return
     device = target if _kind(target) == "device" else getattr(target, "device", None)
@@ -166,7 +166,7 @@ def note_look(*, target: Model, acting_user: User, reason: str = "") -> None:
 
 def note_look_with_reason(*, target: Model, acting_user: User, reason: str) -> None:
     """The same for what is shown only to who says why: an empty reason is refused."""
-    note_look(target=target, acting_user=acting_user, reason=_checked(reason, required=True))
+    note_look(target=target, acting_user=acting_user, reason=checked_reason(reason, required=True))
 
 
 def has_looked(*, target: Model, acting_user: User, with_reason: bool = False) -> bool:
@@ -193,7 +193,7 @@ def _kind(row: Model) -> str:
     return str(row._meta.model_name)
 
 
-def _checked(reason: str, *, required: bool) -> str:
+def checked_reason(reason: str, *, required: bool) -> str:
     """The reason as it is kept. It is never cut: half a reason may say something else."""
     reason = reason.strip()
     if required and not reason:

@@ -28,7 +28,7 @@ from sharing.moving.media import Media
 from sharing.moving.people import People
 from sharing.moving.rows import FoundCapture, link_fields, record_of
 from sharing.moving.source import TABLES, EarlierDatabase, Row, text
-from sharing.services import import_link
+from sharing.services.imports import import_link
 
 # A camera that was out of service there does not come into service by moving.
 OUT_OF_SERVICE = {"disabled", "suspended", "inactive", "blocked", "revoked", "retired", "deleted"}

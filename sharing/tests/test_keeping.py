@@ -3,6 +3,7 @@
 import pytest
 from django.utils import timezone
 
+from captures.models import EvaluationStatus
 from sharing.keeping import shown_by_open_links
 from sharing.models import LinkKind
 from tests.builders import make_capture, make_device, make_link
@@ -33,6 +34,15 @@ def test_each_kind_of_link_keeps_what_it_shows(pictures):
     assert shown(org) == {before, first, last}
     make_link(after, LinkKind.DEVICE)
     assert shown(org) == {before, first, last, after}
+
+
+def test_a_link_to_the_newest_keeps_the_newest_that_was_judged(pictures):
+    before, first, last, after, _ = pictures
+    make_link(before, LinkKind.LATEST)
+    first.org.captures.filter(pk__in=[first.pk, last.pk]).update(
+        verdict="normal", evaluation_status=EvaluationStatus.COMPLETED
+    )
+    assert shown(first.org) == {last, after}
 
 
 def test_a_link_that_is_over_and_another_organizations_keep_nothing(pictures):

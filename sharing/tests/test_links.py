@@ -1,4 +1,4 @@
-"""The row of a link: when it is open, and what it shows."""
+"""The row of a link, and how operators find it."""
 
 from datetime import timedelta
 
@@ -13,22 +13,6 @@ from tests.builders import make_capture, make_link, make_operator
 pytestmark = pytest.mark.django_db
 NOW = timezone.now()
 HOUR = timedelta(hours=1)
-
-
-@pytest.mark.parametrize(
-    ("fields", "state"),
-    [
-        ({}, "open"),
-        ({"expires_at": NOW + HOUR, "max_views": 2, "view_count": 1}, "open"),
-        ({"expires_at": NOW}, "expired"),
-        ({"expires_at": NOW - HOUR, "max_views": 1}, "expired"),
-        ({"max_views": 2, "view_count": 2}, "used up"),
-        ({"revoked_at": NOW - HOUR, "expires_at": NOW + HOUR}, "revoked"),
-    ],
-)
-def test_a_link_is_open_until_its_end_its_last_view_or_its_revocation(fields, state):
-    link = make_link(make_capture(), **fields)
-    assert (link.state, link.org.share_links.open_at(NOW).exists()) == (state, state == "open")
 
 
 @pytest.mark.parametrize(

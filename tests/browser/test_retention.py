@@ -8,6 +8,7 @@ from playwright.sync_api import Page, expect
 
 from captures.integrity.checking import check_integrity_daily
 from captures.models import Capture
+from captures.retention import foreseeing
 from captures.retention.tests.builders import make_policy, make_rows
 from devices.models import Device
 from tests.builders import make_capture, make_device, make_operator, make_org, owner_of
@@ -41,6 +42,19 @@ def test_an_owner_previews_changes_their_mind_and_saves(make_page, device):
     page.get_by_role("button", name="Save").click()
     expect(page.get_by_text("Saved. It holds from tonight on.")).to_be_visible()
     expect(page.get_by_text("kept for 30 days")).to_be_visible()
+
+
+def test_what_takes_long_comes_by_itself_when_it_is_counted(make_page, device, monkeypatch):
+    monkeypatch.setattr(foreseeing, "AT_ONCE_SECONDS", -1.0)
+    page = make_page(user=owner_of(device.org))
+    page.goto("/organization/retention")
+    page.get_by_label("Days that pictures are kept").fill("55")
+    page.get_by_role("button", name="Preview").click()
+    expect(page.get_by_text("is being counted, since")).to_be_visible()
+    assert foreseeing.count_next_forecast()
+    expect(page.locator(".notice")).to_contain_text("Deletes 1 picture, 60 kB.", timeout=15_000)
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_text("Saved. It holds from tonight on.")).to_be_visible()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

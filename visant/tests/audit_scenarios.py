@@ -18,7 +18,7 @@ from captures.evaluation.teaching import activate_imported, change_definition, i
 from captures.leaving.services import ask_for_export, fetch_export, make_next_export
 from captures.models import Capture
 from captures.retention.deleting import delete_capture, hold_capture, release_capture
-from captures.retention.policies import remove_policy, set_policy
+from captures.retention.policies import remove_policy, set_policy, set_policy_and_limit
 from captures.retention.rules import Rule
 from devices.models import Device, Schedule, Unit
 from devices.services.camera_settings import change_device, configure_device
@@ -49,12 +49,16 @@ from orgs.services.imports import import_member, import_organization
 from orgs.services.organizations import change_organization, create_organization, found_organization
 from orgs.services.plans import make_activation_code, redeem_code
 from sharing.models import LinkKind
-from sharing.services import import_link
+from sharing.services.imports import import_link
+from sharing.services.links import change_link, create_link, revoke_all, revoke_link, revoke_links
+from sharing.services.policies import set_sharing_policy
+from sharing.services.reports import resume_link, suspend_link
 from tests.builders import (
     PASSWORD,
     make_capture,
     make_definition,
     make_device,
+    make_link,
     make_member,
     make_operator,
     make_org,
@@ -158,6 +162,15 @@ def _(world: World) -> Call:
 @audited("captures.retention.policies.set_policy", "retention.changed organization")
 def _(world: World) -> Call:
     return partial(set_policy, org=world.org, rule=Rule(days=30), acting_user=world.owner)
+
+
+@audited(
+    "captures.retention.policies.set_policy_and_limit",
+    "retention.changed organization",
+    "organization.changed organization",
+)
+def _(world: World) -> Call:
+    return partial(set_policy_and_limit, org=world.org, rule=Rule(days=30), most_days=40, acting_user=world.owner)
 
 
 @audited("captures.retention.policies.remove_policy", "retention.removed device")
@@ -288,10 +301,54 @@ def _(world: World) -> Call:
     return partial(import_member, org=make_org(), user=world.owner, role=Role.VIEWER)
 
 
-@audited("sharing.services.import_link", "share.imported sharelink")
+@audited("sharing.services.imports.import_link", "share.imported sharelink")
 def _(world: World) -> Call:
     kind = LinkKind.DEVICE
     return partial(import_link, device=world.device, token="x" * 20, kind=kind, capture=None, created_by=None)
+
+
+@audited("sharing.services.links.create_link", "share.created sharelink")
+def _(world: World) -> Call:
+    new = {"device": world.device, "kind": LinkKind.DEVICE, "password": "a password"}
+    return partial(create_link, membership=world.acting, **new)
+
+
+@audited("sharing.services.links.change_link", "share.changed sharelink")
+def _(world: World) -> Call:
+    return partial(change_link, link=make_link(world.capture), membership=world.acting, max_views=3)
+
+
+@audited("sharing.services.links.revoke_link", "share.revoked sharelink")
+def _(world: World) -> Call:
+    return partial(revoke_link, link=make_link(world.capture), membership=world.acting)
+
+
+@audited("sharing.services.links.revoke_links", "share.revoked sharelink")
+def _(world: World) -> Call:
+    links = make_link(world.capture).org.share_links.all()
+    return partial(revoke_links, links=links, acting_user=None)
+
+
+@audited("sharing.services.links.revoke_all", "share.revoked sharelink")
+def _(world: World) -> Call:
+    make_link(world.capture)
+    return partial(revoke_all, membership=world.acting)
+
+
+@audited("sharing.services.policies.set_sharing_policy", "share.policy_changed organization")
+def _(world: World) -> Call:
+    return partial(set_sharing_policy, membership=world.acting, enabled=False)
+
+
+@audited("sharing.services.reports.suspend_link", "share.suspended sharelink")
+def _(world: World) -> Call:
+    return partial(suspend_link, link=make_link(world.capture), acting_user=world.operator, reason="Reported.")
+
+
+@audited("sharing.services.reports.resume_link", "share.resumed sharelink")
+def _(world: World) -> Call:
+    link = make_link(world.capture, suspended_at=timezone.now())
+    return partial(resume_link, link=link, acting_user=world.operator)
 
 
 @audited("devices.services.keys.keep_key", "key.kept devicekey")

@@ -16,6 +16,7 @@ from captures.models import (
     Capture,
     DeletedCapture,
     Export,
+    Forecast,
     HousekeepingRun,
     IntegrityFinding,
     PendingUpload,
@@ -43,6 +44,7 @@ from orgs.models import (
 from orgs.readonly import CappedPaginator
 from orgs.services.oversight import ONE_LOOK, has_looked, note_look
 from orgs.services.tokens import create_token
+from sharing.services.reports import report_link
 from tests.builders import (
     logged_in,
     make_capture,
@@ -91,7 +93,7 @@ def fill() -> dict[str, Model]:
         "definition": make_definition(device),
         "evaluation": make_evaluation(capture),
         "label": make_label(capture),
-        "sharelink": make_link(capture),
+        "sharelink": make_link(capture, created_by=owner),
         "apitoken": token,
         "activationcode": code,
         "redemption": Redemption.unscoped.create(org=org, code=code, redeemed_by=owner),
@@ -100,6 +102,7 @@ def fill() -> dict[str, Model]:
         ),
         "ownershiptransfer": OwnershipTransfer.unscoped.create(org=org, from_user=owner, to_user=member),
     }
+    rows["linkreport"] = report_link(link=rows["sharelink"], reason="privacy")
     [label] = make_units(model="Cam", count=1)
     rows["installation"] = replace_hardware(device=device, claim=Claim(label.code), acting_user=owner)
     queue_command(device=device, trigger_type="manual")
@@ -113,6 +116,7 @@ def fill() -> dict[str, Model]:
     }
     PendingUpload.unscoped.create(org=org, device=device, **announced)
     Export.unscoped.create(org=org, asked_by=owner)
+    Forecast.unscoped.create(org=org, key=number, question={}, at=later)
     Deletion.objects.create(organization_id=org.pk, due_at=later, taken_back_at=later)
     rows["schedule"] = add_schedule(device=device, label="Round", interval_seconds=600, acting_user=None)
     CalendarDay.unscoped.create(org=org, device=device, day=TODAY, settled_at=later)
@@ -207,6 +211,7 @@ def looks() -> list[tuple[str, str]]:
         "label",
         "apitoken",
         "sharelink",
+        "linkreport",
     ],
 )
 def test_opening_a_row_of_an_organization_is_in_its_audit_once_for_a_while(operator, name):

@@ -210,6 +210,7 @@ def test_no_logger_has_a_way_past_the_formatter(log):
         ("/join/AbC-d_e?x=1", "/join/…?x=1"),
         ("/login?next=%2Fjoin%2FAbC&x", "/login?next=%2Fjoin%2F…&x"),
         ("https://h/s/AbC 404", "https://h/s/… 404"),
+        ("GET /api/s/AbC?limit=5&visit=WyJh:1w:x-Y_z", "GET /api/s/…?limit=5&visit=…"),
         ("/account/password/new/1a-bcd-0123", "/account/password/new/…"),
         ("/account/email/verify/MQ:abc:def", "/account/email/verify/…"),
         ("sessionid=abcdef123456; x", "sessionid=…; x"),

@@ -18,7 +18,7 @@ from django.test import Client
 from django.utils import timezone
 from django.utils.http import int_to_base36
 
-from captures.models import Capture, Export
+from captures.models import Capture, Export, Forecast
 from captures.picture_urls import picture_url
 from captures.storage import thumbnail_key
 from devices.models import Device
@@ -30,6 +30,7 @@ from orgs.services.invitations import invite
 from orgs.services.logins import log_in
 from orgs.services.ownership import offer_ownership
 from orgs.services.tokens import create_token
+from sharing.models import LinkKind
 from tests.builders import (
     PASSWORD,
     logged_in,
@@ -39,6 +40,7 @@ from tests.builders import (
     make_evaluation,
     make_jpeg,
     make_label,
+    make_link,
     make_member,
     make_operator,
     make_org,
@@ -84,6 +86,11 @@ class World:
         inviting = {"acting_membership": self.membership("owner"), "role": Role.VIEWER}
         self.invitation, _ = invite(**inviting, email="unmentionable@example.org")
         _, self.link = invite(**inviting)
+        everything = {"download_allowed": True, "picture_in_preview": True}
+        self.shared = make_link(
+            self.capture, LinkKind.DEVICE, embed_origins=["https://www.example.org"], **everything
+        )
+        self.link_of_member = make_link(self.capture, created_by=people["member"])
         self.tokens = {
             name: create_token(
                 membership=self.membership(name), name=f"Token of {name}", access=ApiToken.Access.WRITE
@@ -93,7 +100,7 @@ class World:
         self.transfer = offer_ownership(
             membership=self.membership("admin"), acting_membership=self.membership("owner")
         )
-        self.export = self.exported()
+        self.export, self.forecast = self.exported(), self.foreseen()
         self.callers = {name: self.person(name) for name in people}
         self.callers["anonymous"] = Caller(SimpleCookie(), {})
         self.callers["device"] = Caller(SimpleCookie(), {"X-API-Key": self.key})
@@ -104,6 +111,10 @@ class World:
         key = default_storage.save(f"{self.org.pk}/exports/unmentionable.zip", ContentFile(b"Unmentionable."))
         days = {"finished_at": timezone.now(), "expires_at": timezone.now() + timedelta(days=1)}
         return Export.unscoped.create(org=self.org, storage_key=key, byte_size=14, **days)
+
+    def foreseen(self) -> Forecast:
+        question = {"rules": {}, "most_days": None, "device": ""}
+        return Forecast.unscoped.create(org=self.org, key="1", question=question, at=timezone.now())
 
     def membership(self, name: str) -> Membership:
         return self.people[name].memberships.get()
@@ -198,11 +209,19 @@ def for_people(*methods: str) -> dict[str, str]:
     return {f"{method} {caller}": "403" for method in methods for caller in ("device", "device of another")}
 
 
+def of_link(world: World) -> dict[str, object]:
+    return {"token": world.shared.token}
+
+
 ABSENT = {"GET": "404", "POST": "404"}
 CAMERA = Behind(of_camera, camera=True)
 CAPTURE = Behind(of_capture, camera=True)
 DAY = Behind(lambda world: {**of_camera(world), "day": timezone.localdate()}, camera=True)
 TOKEN = Behind(of_token, only="member")
+LINK = Behind(of_link, open=True)
+# Admins see all links, other members their own.
+MADE_BY_MEMBER = Behind(lambda world: {"token": world.link_of_member.token}, otherwise={"limited": "404"})
+SHARED_PICTURE = Behind(lambda world: {**of_link(world), "pk": world.capture.pk}, open=True)
 # Only a camera's key is asked for; what a person shows is none.
 OF_CAMERA_ALONE = Behind(
     of_camera,
@@ -264,6 +283,17 @@ BEHIND = {
     "/account/email/verify/{key}": Behind(fixed(key="nothing"), open=True, instead={"POST": "404"}),
     "/account/password/new/{uidb36}-{key}": Behind(fixed(uidb36=int_to_base36(1), key="set-password"), open=True),
     "/join/{token}": Behind(lambda world: {"token": world.link}, open=True),
+    "/api/s/{token}": Behind(of_link, open=True, data=lambda world: {"password": ""}),
+    "/s/{token}": LINK,
+    "/s/{token}/embed": LINK,
+    "/s/{token}/latest.jpg": LINK,
+    "/s/{token}/pictures/{pk}": SHARED_PICTURE,
+    "/s/{token}/pictures/{pk}/image": SHARED_PICTURE,
+    "/s/{token}/pictures/{pk}/original": SHARED_PICTURE,
+    "/s/{token}/pictures/{pk}/thumbnail": SHARED_PICTURE,
+    "/s/{token}/preview.jpg": LINK,
+    "/s/{token}/report": LINK,
+    "/s/{token}/view": LINK,
     "/v1/captures/{name}": Behind(of_capture, camera=True, otherwise=for_people("DELETE")),
     "/v1/captures/{name}/hold": Behind(of_capture, camera=True, otherwise=for_people("PUT", "DELETE")),
     "/v1/captures/{name}/image": CAPTURE,
@@ -293,12 +323,16 @@ BEHIND = {
     "/v1/devices/{name}/schedules": CAMERA,
     "/v1/devices/{name}/schedules/preview": CAMERA,
     "/v1/devices/{name}/schedules/{schedule_pk}": CAMERA,
+    "/v1/devices/{name}/share": Behind(of_camera, camera=True, data=lambda world: {"share_type": "device"}),
     "/v1/devices/{name}/suspend": CAMERA,
     "/v1/devices/{name}/trigger": CAMERA,
+    "/v1/retention/forecasts/{pk}": Behind(lambda world: {"pk": world.forecast.pk}),
     "/v1/orgs/current/members/{pk}": Behind(  # the viewer leaves
         of_member, otherwise=dict.fromkeys(["DELETE member", "DELETE limited"], "403")
     ),
     "/v1/orgs/current/invitations/{pk}": Behind(of_invitation),
+    "/v1/share-links/{token}": MADE_BY_MEMBER,
+    "/v1/share-links/{token}/qrcode": MADE_BY_MEMBER,
     "/v1/tokens/{pk}": TOKEN,
     # There is no such provider here; the page for a failed login says 401 to whoever sees it.
     "/login/{provider_id}": Behind(fixed(provider_id="nobody"), instead=ABSENT),
@@ -380,7 +414,9 @@ def ask(world: World, door: Door, path: str, caller: Caller) -> tuple[str, bytes
     client.cookies = SimpleCookie(caller.cookies)
     behind = BEHIND.get(path, NOTHING_BEHIND)
     address = path.format(**behind.parameters(world))
-    as_json = {"content_type": "application/json"} if path.startswith("/v1/") and door.method != "GET" else {}
+    as_json = (
+        {"content_type": "application/json"} if path.startswith(("/v1/", "/api/")) and door.method != "GET" else {}
+    )
     with transaction.atomic():
         knock = getattr(client, door.method.lower())
         answer = knock(address, behind.data(world), headers=caller.headers, **as_json)

@@ -116,8 +116,8 @@ def test_the_plan_shows_sql_locks_and_the_way_back():
     assert lines[0] == f"captures.{newest}: one transaction, goes back"
     assert lines[-1] == "1 migrations to apply."
     if connection.vendor == "postgresql":
-        assert "ALTER TABLE captures_export ENABLE ROW LEVEL SECURITY;" in lines
-        assert any(line.startswith("-- locks ACCESS EXCLUSIVE on captures_export") for line in lines)
+        assert "ALTER TABLE captures_forecast ENABLE ROW LEVEL SECURITY;" in lines
+        assert any(line.startswith("-- locks ACCESS EXCLUSIVE on captures_forecast") for line in lines)
 
 
 @pytest.mark.django_db

@@ -29,7 +29,7 @@ from devices.services.units import make_units
 from orgs.ids import uuid7
 from orgs.models import Organization
 from orgs.tenancy import TenantModel
-from sharing.models import ShareLink
+from sharing.models import LinkDay, LinkReport, LinkVisit, ShareLink
 from tests.builders import (
     make_capture,
     make_definition,
@@ -77,6 +77,7 @@ MAY_LOOK_ACROSS = {
     "captures/calendar/rejections.py": "notes what was refused to a camera it was given; forgets that of all",
     "captures/calendar/settling.py": "keeps the calendar of all organizations",
     "captures/evaluation/backlog.py": "how far workers are behind and what they found, of all organizations",
+    "captures/derivatives.py": "looks whether a picture it was given is still there",
     "captures/direct/services.py": "sweeps what cameras of all organizations have begun",
     "captures/evaluation/seeing.py": "looks whether a camera it was given has a newer picture",
     "captures/services.py": "finds the first copy of a picture, by its camera",
@@ -92,6 +93,7 @@ MAY_LOOK_ACROSS = {
     "captures/integrity/findings.py": "writes what was found of a picture it was given",
     "captures/integrity/troubles.py": "counts what was found, for operators",
     "captures/retention/deleting.py": "deletes pictures it was given; forgets old deletions of all organizations",
+    "captures/retention/foreseeing.py": "workers count for all organizations; forgets what was foreseen for all",
     "captures/retention/keepers.py": "reads the label of a picture it was given",
     "captures/retention/policies.py": "writes the policy of a camera it was given",
     "captures/retention/pruning.py": "finds the organizations that have rules",
@@ -99,7 +101,18 @@ MAY_LOOK_ACROSS = {
     "captures/evaluation/services.py": "workers judge for all organizations; writes rows it was given",
     "captures/evaluation/tasks.py": "workers are woken for all organizations",
     "captures/evaluation/teaching.py": "writes the label of a capture it was given, locks a camera it was given",
-    "sharing/services.py": "a token opens one link, whosever it is",
+    "sharing/access.py": "reads the policy of an organization it was given",
+    "sharing/admin/links.py": "tells operators which links were reported",
+    "sharing/days.py": "reads the days of a link it was given",
+    "sharing/opening.py": "finds whose link a token is, which tells the organization",
+    "sharing/services/forgetting.py": "forgets the visitors of all organizations",
+    "sharing/services/ending.py": "finds the organizations that share something",
+    "sharing/services/imports.py": "a token opens one link, whosever it is",
+    "sharing/services/links.py": "writes a link it was given",
+    "sharing/services/policies.py": "writes the policy of the organization it was given",
+    "sharing/services/reminders.py": "finds whose links were never opened; writes the policy of one",
+    "sharing/services/reports.py": "writes reports of a link it was given",
+    "sharing/services/visits.py": "counts views of a link it was given",
     "visant/backup/files.py": "looks whether a row of a file is still there",
     "visant/backup/restoring.py": "puts all rows back",
     "visant/backup/tables.py": "reads and writes all rows",
@@ -134,10 +147,15 @@ MAY_SEE_ALL = {
     "captures/integrity/findings.py": "an operator's command lists what was found",
     "captures/integrity/troubles.py": "an operator's command counts what was found",
     "captures/retention/deleting.py": "a job forgets old deletions of all organizations",
+    "captures/retention/foreseeing.py": "a worker counts for all organizations, each within itself",
     "captures/retention/pruning.py": "a job finds the organizations it prunes, each within itself",
     "captures/storage/moving.py": "an operator moves the files of all organizations",
     "captures/upkeep.py": "a job sweeps for all organizations",
-    "sharing/services.py": "a token opens one link, whosever it is",
+    "sharing/opening.py": "a token tells the organization",
+    "sharing/services/forgetting.py": "a job forgets the visitors of all organizations",
+    "sharing/services/ending.py": "a job finds the organizations whose links it ends, each within itself",
+    "sharing/services/reminders.py": "a job finds the organizations whose members it tells",
+    "sharing/services/imports.py": "a token opens one link, whosever it is",
     "sharing/management/commands/import_visant_db.py": "a command brings in several organizations",
     "captures/leaving/services.py": "a worker makes exports, and a job removes old ones, for all organizations",
     "visant/backup/making.py": "a backup is of all organizations",
@@ -231,6 +249,9 @@ CROSSINGS = [
     (IntegrityFinding, "capture_id"),
     (ShareLink, "device_id"),
     (ShareLink, "capture_id"),
+    (LinkDay, "link_id"),
+    (LinkVisit, "link_id"),
+    (LinkReport, "link_id"),
     (PendingUpload, "device_id"),
 ]
 
@@ -258,6 +279,14 @@ def make_retention_rows(capture: Capture) -> None:
     DeletedCapture.unscoped.create(**rest, device=capture.device, **gone)
 
 
+def make_visitor_rows(link: ShareLink) -> None:
+    """One row of each that those who open a link leave."""
+    now, rest = timezone.now(), {"org_id": link.org_id, "link": link}
+    LinkDay.unscoped.create(**rest, day=now.date())
+    LinkVisit.unscoped.create(**rest, day=now.date(), visitor="x", counted_at=now)
+    LinkReport.unscoped.create(**rest, reason="other")
+
+
 @pytest.mark.django_db
 @pytest.mark.skipif(
     "postgresql" not in settings.DATABASES["default"]["ENGINE"],
@@ -271,7 +300,7 @@ def test_a_row_of_one_organization_cannot_hang_on_anothers(model, column):
     make_evaluation(capture)
     make_field_rows(capture.device)
     make_retention_rows(capture)
-    make_link(capture)
+    make_visitor_rows(make_link(capture))
     strangers = make_capture(make_device(make_org())[0])
     # Theirs has no rule that holds, nor hardware or days: there a row could not go anyway.
     theirs = add_schedule(
@@ -282,6 +311,7 @@ def test_a_row_of_one_organization_cannot_hang_on_anothers(model, column):
         "capture_id": strangers.pk,
         "key_id": strangers.device.keys.get().pk,
         "schedule_id": theirs.pk,
+        "link_id": make_link(strangers).pk,
     }[column]
     own = model.unscoped.filter(org=capture.org)
     before = own.values().get()

@@ -5,14 +5,17 @@ import hashlib
 import io
 import json
 import zipfile
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.core.management import CommandError, call_command
+from django.urls import reverse
 from django.utils import timezone
 
+from captures.integrity.checking import check_integrity
 from captures.leaving.archive import ArchiveReader, ArchiveRefused
 from captures.leaving.models import Export
 from captures.leaving.services import make_next_export, remove_expired_exports
@@ -264,3 +267,24 @@ def test_an_export_that_cannot_be_made_says_why_and_one_whose_worker_died_is_mad
     waiting.update(attempts=5, due_at=timezone.now())
     assert not make_next_export()
     assert Export.unscoped.newest_first().first().state == "failed"
+
+
+def test_an_export_whose_file_is_gone_says_so_once_the_archive_was_looked_over():
+    export = finished_export(make_org())
+    assert check_integrity(budget=0).exports_lost == 0
+    default_storage.delete(export.storage_key)
+    assert check_integrity(budget=0).exports_lost == 1
+    export.refresh_from_db()
+    assert (export.state, export.error) == (
+        "failed",
+        "Its file is not in the storage any more. Ask for another one.",
+    )
+    assert check_integrity(budget=0).exports_lost == 0
+    page = logged_in(owner_of(export.org)).get(reverse("leaving")).content.decode()
+    assert "Its file is not in the storage any more." in page
+
+
+def finished_export(org) -> Export:
+    key = default_storage.save(f"{org.pk}/exports/a.zip", ContentFile(b"zip"))
+    days = {"finished_at": timezone.now(), "expires_at": timezone.now() + timedelta(days=1)}
+    return Export.unscoped.create(org=org, storage_key=key, byte_size=3, **days)

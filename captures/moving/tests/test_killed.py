@@ -11,7 +11,7 @@ from captures.models import Capture, Evaluation
 from orgs.models import MonthlyUsage
 from tests.archives import Archive
 from tests.builders import stored_files
-from tests.killing import environment_here, finish, kill_when, start
+from tests.commands import finish, kill_when, start_command
 
 pytestmark = pytest.mark.django_db(transaction=True)
 COUNT = 60
@@ -26,8 +26,7 @@ def archive(tmp_path) -> Archive:
 
 def bring_in(archive: Archive) -> subprocess.Popen[str]:
     command = ["import_datalake", str(archive.root), "--config", str(archive.config), "--batch", "2"]
-    environment = environment_here(Path(default_storage.path("")).parent)
-    return start(*command, "--org", "acme", "--owner", "o@example.org", environment=environment)
+    return start_command(*command, "--org", "acme", "--owner", "o@example.org")
 
 
 def test_killed_again_and_again_it_comes_to_the_same_as_never_killed(archive):

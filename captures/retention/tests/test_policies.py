@@ -12,8 +12,8 @@ from captures.retention.pruning import next_run_at, night_after
 from captures.retention.rules import Rule
 from captures.retention.tests.builders import make_policy, make_rows
 from devices.models import Device
-from orgs.models import AuditEntry
-from tests.builders import logged_in, make_device, make_org, make_token, owner_of
+from orgs.models import AuditEntry, Role
+from tests.builders import logged_in, make_device, make_member, make_org, make_token, owner_of
 from tests.problems import refused
 from tests.queries import statements_of
 
@@ -61,9 +61,40 @@ def test_what_is_saved_was_previewed(device, of_camera):
     assert (entry.after["days"], entry.device_id) == (30, device.pk if of_camera else None)
 
 
+def test_an_owner_sees_first_what_a_limit_for_all_cameras_deletes(device):
+    make_policy(device.org, device=device, days=900)
+    client, wanted = logged_in(owner_of(device.org)), {**EMPTY, "most_days": "55"}
+    shown = client.post("/organization/retention", wanted)
+    assert "Deletes 1 picture, 1 kB." in shown.content.decode()
+    previewed = shown.context["form"]["previewed"].value()
+    other = {**wanted, "most_days": "40", "previewed": previewed}
+    assert client.post("/organization/retention", other).status_code == 200
+    device.org.refresh_from_db()
+    assert device.org.retention_days is None
+    assert client.post("/organization/retention", {**wanted, "previewed": previewed}).status_code == 302
+    device.org.refresh_from_db()
+    assert device.org.retention_days == 55
+    assert AuditEntry.unscoped.get(action="organization.changed").after == {"retention_days": 55}
+
+
+def test_an_admin_does_not_change_the_limit_for_all_cameras(device):
+    client = logged_in(make_member(device.org, Role.ADMIN))
+    shown = client.post("/organization/retention", {**EMPTY, "most_days": "1"})
+    assert "Deletes nothing." in shown.content.decode()
+    assert "most_days" not in shown.context["form"].fields
+    previewed = shown.context["form"]["previewed"].value()
+    assert (
+        client.post("/organization/retention", {**EMPTY, "most_days": "1", "previewed": previewed}).status_code
+        == 302
+    )
+    device.org.refresh_from_db()
+    assert device.org.retention_days is None
+
+
 @pytest.mark.parametrize(
     ("wrong", "sentence"),
     [
+        ({"most_days": "0"}, "greater than or equal to 1"),
         ({"days": "0"}, "greater than or equal to 1"),
         ({"days": "many"}, "whole number"),
         ({"days": "40000"}, "less than or equal to 36500"),
@@ -107,7 +138,7 @@ def test_the_page_tells_the_plans_limit_and_the_last_night(device):
         report={"pictures": 12431, "bytes": 38_000_000_000, "kept": {"held": 2, "shared": 3}},
     )
     text = logged_in(owner_of(org)).get("/organization/retention").content.decode()
-    assert "40 days, by the settings" in text
+    assert "40 days, also for cameras with a rule of their own" in text
     assert "Deleted 12,431 pictures, 38 GB; 2 held, 3 shared: kept." in text
 
 
@@ -149,6 +180,17 @@ def test_a_program_previews_and_says_what_is_kept(device):
         "own": True,
         "plan_days": None,
     }
+
+
+def test_a_program_previews_what_it_would_patch(device):
+    """Nothing asks when ``PATCH /v1/orgs/current`` lowers what is kept at most: this is where to look first."""
+    foreseen = ask("POST", "/v1/retention/preview", device, {"plan_days": 55}).json()
+    assert foreseen["pictures"] == 1
+    assert ask("POST", "/v1/retention/preview", device, {"plan_days": None}).json()["pictures"] == 0
+    of_camera = f"/v1/devices/{device.pk}/retention/preview"
+    assert refused(ask("POST", of_camera, device, {"plan_days": 55}))[:2] == (400, "invalid")
+    assert ask("PATCH", "/v1/orgs/current", device, {"retention_days": 55}).json()["retention_days"] == 55
+    assert ask("POST", "/v1/retention/preview", device, {}).json()["pictures"] == foreseen["pictures"]
 
 
 def test_a_cameras_own_rule_by_the_api(device):

@@ -45,6 +45,16 @@ def test_the_night_comes_to_each_organization_on_its_own_clock():
     assert next_run_at(zurich, NOON) == datetime(2026, 6, 16, 1, 30, tzinfo=UTC)
 
 
+def test_a_time_zone_that_is_not_known_any_more_keeps_nobody_elses_night_from_coming():
+    lost, other = make_archive(), make_archive(time_zone="UTC")
+    Organization.objects.filter(pk=lost.pk).update(time_zone="Europe/Atlantis")
+    lost.refresh_from_db()
+    assert next_run_at(lost, NOON.replace(hour=3)) == datetime(2026, 6, 15, 3, 30, tzinfo=UTC)
+    assert prune_tonight(now=NOON) == 2
+    # Its night comes by UTC; its days cannot be told, so nothing of it is deleted.
+    assert (lost.captures.count(), other.captures.count()) == (2, 1)
+
+
 def test_it_is_done_once_a_night_and_says_what_it_did():
     org = make_archive()
     assert [prune_tonight(now=NOON + timedelta(minutes=10 * number)) for number in range(3)] == [1, 0, 0]

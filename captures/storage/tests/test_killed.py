@@ -13,7 +13,7 @@ from captures.models import Capture
 from captures.storage import thumbnail_key
 from captures.storage.moving import THREADS
 from tests.builders import make_capture, make_device, make_jpeg, stored_files
-from tests.killing import environment_here, finish, kill_when, start
+from tests.commands import finish, kill_when, start_command
 from tests.s3 import S3Server
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -63,9 +63,8 @@ def is_in(s3: S3Server, name: str) -> bool:
 def move(to: str, s3: S3Server) -> subprocess.Popen[str]:
     """Begin to move to S3, or back: new pictures go there, and both are read meanwhile."""
     other = {"s3": "filesystem", "filesystem": "s3"}[to]
-    environment = environment_here(Path(storages["filesystem"].path("")).parent) | s3.environment
-    environment |= {"VISANT_STORAGE": to, "VISANT_STORAGE_FALLBACK": other}
-    return start("move_storage", "--to", to, "--delete-source", environment=environment)
+    both = {**s3.environment, "VISANT_STORAGE": to, "VISANT_STORAGE_FALLBACK": other}
+    return start_command("move_storage", "--to", to, "--delete-source", **both)
 
 
 def assert_whole_in_one(digests: dict[str, str], *, source: dict[str, str], target: dict[str, str]) -> None:

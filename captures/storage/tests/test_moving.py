@@ -1,5 +1,7 @@
 """All pictures come to the other storage, whole, while the service runs; nothing goes before it was read again."""
 
+import hashlib
+from datetime import timedelta
 from io import StringIO
 
 import pytest
@@ -8,12 +10,13 @@ from django.core.files.storage import default_storage, storages
 from django.core.management import CommandError, call_command
 from django.db import connection
 from django.test import Client
+from django.utils import timezone
 
 from captures.evaluation.services import evaluate_next
-from captures.models import Capture
+from captures.models import Capture, Export
 from captures.storage.moving import move_files
 from orgs import scope
-from tests.builders import logged_in, make_capture, make_device, make_jpeg, owner_of, stored_files
+from tests.builders import logged_in, make_capture, make_device, make_jpeg, make_org, owner_of, stored_files
 from tests.s3 import keep_in
 
 pytestmark = pytest.mark.django_db
@@ -189,3 +192,30 @@ def test_a_bucket_that_is_missing_is_made(s3, start, settings):
     settings.STORAGES = {**settings.STORAGES, "s3": {**settings.STORAGES["s3"], "OPTIONS": options}}
     assert move("--to", "s3").startswith("3 files: 3 copied.")
     assert {file.key for file in storages["s3"].list_files()} == names
+
+
+def finished_export(name: str, data: bytes) -> Export:
+    org = make_org()
+    key = default_storage.save(f"{org.pk}/exports/{name}.zip", ContentFile(data))
+    digest = hashlib.sha256(data).hexdigest()
+    days = {"finished_at": timezone.now(), "expires_at": timezone.now() + timedelta(days=1)}
+    return Export.unscoped.create(org=org, storage_key=key, byte_size=len(data), sha256=digest, **days)
+
+
+def test_exports_go_along_there_and_back(s3, start):
+    kept, damaged = finished_export("kept", b"zip" * 1000), finished_export("damaged", b"zip")
+    over = finished_export("over", b"zip")
+    Export.unscoped.filter(pk=over.pk).update(storage_key="")
+    storages["filesystem"].save(damaged.storage_key, ContentFile(b"pzi"))
+    with pytest.raises(CommandError, match="1 files are not where they should be"):
+        move("--to", "s3", "--verify")
+    storages["filesystem"].save(damaged.storage_key, ContentFile(b"zip"))
+    start("s3", "filesystem")
+    assert move("--to", "s3", "--delete-source") == (
+        "2 files: 1 there already, 1 copied. Verified: 2. Deleted in the source: 2."
+    )
+    assert not storages["filesystem"].exists(kept.storage_key)
+    start("s3")
+    with default_storage.open(kept.storage_key) as file:
+        assert file.read() == b"zip" * 1000
+    assert "2 copied" in move("--to", "filesystem", "--verify")

@@ -1,10 +1,13 @@
 """Pictures in a bucket: taken in, judged, shown and swept as on the disk, and through every outage."""
 
+import io
+import random
+import tempfile
 from datetime import timedelta
 
 import pytest
 import requests
-from django.core.files.base import ContentFile
+from django.core.files.base import ContentFile, File
 from django.core.files.storage import default_storage, storages
 from django.test import Client
 from django.utils import timezone
@@ -12,6 +15,7 @@ from django.utils import timezone
 from captures.evaluation.services import evaluate_next
 from captures.models import Capture, EvaluationStatus
 from captures.storage import StorageDown, thumbnail_key
+from captures.storage.s3 import CACHE_CONTROL, BucketStorage
 from captures.upkeep import sweep_files
 from tests.builders import logged_in, make_capture, make_device, make_jpeg, make_picture, owner_of
 from tests.problems import refused
@@ -50,6 +54,42 @@ def test_a_file_is_saved_read_listed_and_deleted(s3):
     default_storage.delete("a b/ü.jpeg")
     default_storage.delete("a b/ü.jpeg")
     assert s3.names() == {"quarantine/a b/ü.jpeg", "incoming/x/y"}
+
+
+def test_a_large_file_goes_in_parts_and_is_whole(s3, monkeypatch):
+    monkeypatch.setattr(BucketStorage, "most_at_once", 1024)
+    data = random.Random(1).randbytes(9 * 1024 * 1024)
+    with tempfile.TemporaryFile() as file:
+        file.write(data)
+        default_storage.save("large.zip", File(file))
+        assert not file.closed
+    head = s3.client().head_object(Bucket=s3.bucket, Key="large.zip")
+    assert head["ETag"].endswith('-2"')  # of two parts
+    assert (head["ContentType"], head["CacheControl"]) == ("application/octet-stream", CACHE_CONTROL)
+    with default_storage.open("large.zip") as kept:
+        assert kept.read() == data
+
+
+def test_a_large_file_that_is_cut_off_leaves_nothing_behind(s3, monkeypatch):
+    monkeypatch.setattr(BucketStorage, "most_at_once", 1024)
+    with CutOff(9 * 1024 * 1024) as file, pytest.raises(OSError, match="The disk is gone"):
+        default_storage.save("large.zip", File(file))
+    assert s3.names() == set()
+    assert "Uploads" not in s3.client().list_multipart_uploads(Bucket=s3.bucket)
+
+
+class CutOff(io.BytesIO):
+    """A file whose second half cannot be read."""
+
+    def __init__(self, size: int) -> None:
+        super().__init__(bytes(size))
+        self.good = size - 1024
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        data = super().read(size)
+        if self.tell() > self.good:
+            raise OSError("The disk is gone")
+        return data
 
 
 def test_what_was_swept_before_a_move_is_deleted_where_it_stayed(s3):

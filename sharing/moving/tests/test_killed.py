@@ -13,8 +13,8 @@ from devices.models import Device, DeviceKey
 from orgs.models import AuditEntry, Membership, MonthlyUsage, Organization, User
 from sharing.models import ShareLink
 from tests.builders import make_jpeg
+from tests.commands import finish, kill_when, start_command
 from tests.earlier_database import EarlierVisant, earlier_visant
-from tests.killing import environment_here, finish, kill_when, start
 
 pytestmark = pytest.mark.django_db(transaction=True)
 ORGANIZATIONS = 2
@@ -60,9 +60,7 @@ def fill(earlier: EarlierVisant, name: str, media: Path) -> None:
 
 
 def bring_in(earlier: EarlierVisant, media: Path) -> subprocess.Popen[str]:
-    environment = environment_here(Path(default_storage.path("")).parent)
-    command = ["import_visant_db", earlier.url, "--media", str(media), "--batch", "2"]
-    return start(*command, environment=environment)
+    return start_command("import_visant_db", earlier.url, "--media", str(media), "--batch", "2")
 
 
 def test_killed_twice_it_comes_to_the_same_as_never_killed(earlier, tmp_path):

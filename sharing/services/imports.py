@@ -1,4 +1,4 @@
-"""Links: every change to them."""
+"""Links of an earlier system."""
 
 from typing import Any
 
@@ -8,14 +8,11 @@ from captures.models import Capture
 from devices.models import Device
 from orgs import scope
 from orgs.audit import record
-from orgs.errors import Conflict, Invalid
+from orgs.errors import Conflict
 from orgs.models import User
 from orgs.services.validation import validate
 from sharing.models import LinkKind, ShareLink
-
-
-class InvalidLink(Invalid):
-    code = "invalid_link"
+from sharing.services.links import InvalidLink
 
 
 class TokenTaken(Conflict):
@@ -44,6 +41,7 @@ def import_link(
         device=device,
         capture=capture,
         created_by=created_by,
+        without_maker=created_by is None,
         **fields,
     )
     validate(link, InvalidLink)

@@ -1,8 +1,9 @@
 from datetime import datetime
 
 from django.conf import settings
+from django.core.validators import MaxValueValidator
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import F, Q, Value
 from django.utils import timezone
 
 from captures.models import Capture
@@ -11,14 +12,39 @@ from orgs.tenancy import Row, TenantModel
 
 # So much of a token tells which link is meant and opens nothing.
 TOKEN_SHOWN = 6
+# A year: who waits longer shares a span of days instead.
+LONGEST_DELAY_HOURS = 366 * 24
 
 
 class LinkKind(models.TextChoices):
-    """What a link shows: all pictures of a camera, one picture, or those of a camera between two moments."""
+    """What a link shows: all pictures of a camera, one, those between two moments, or always the newest."""
 
     DEVICE = "device"
     CAPTURE = "capture"
     RANGE = "range"
+    LATEST = "latest"
+
+
+class Sampling(models.TextChoices):
+    """How many of a camera's pictures a link shows: all, or the first of each hour or day of its clock."""
+
+    ALL = "all", "all of them"
+    HOURLY = "hourly", "one of each hour"
+    DAILY = "daily", "one of each day"
+
+
+class LinkState(models.TextChoices):
+    """Whether a link opens, or why it does not. The first that is true of it, from below up, counts."""
+
+    OPEN = "open"
+    USED_UP = "used_up", "used up"
+    EXPIRED = "expired"
+    # Who made it has no right to share it any more.
+    MAKER_GONE = "maker_gone", "ended with its maker's right"
+    # The organization lets none of its links open.
+    SWITCHED_OFF = "switched_off", "switched off"
+    SUSPENDED = "suspended", "suspended by the operator"
+    REVOKED = "revoked"
 
 
 class ShareLinkQuerySet(models.QuerySet["ShareLink"]):
@@ -26,7 +52,7 @@ class ShareLinkQuerySet(models.QuerySet["ShareLink"]):
         """Those that still show something to whoever holds them."""
         in_time = Q(expires_at=None) | Q(expires_at__gt=moment)
         views_left = Q(max_views=None) | Q(view_count__lt=F("max_views"))
-        return self.filter(in_time, views_left, revoked_at=None)
+        return self.filter(in_time, views_left, revoked_at=None, suspended_at=None)
 
 
 class ShareLink(Row, TenantModel):
@@ -34,6 +60,8 @@ class ShareLink(Row, TenantModel):
 
     A range begins with ``range_from`` and ends before ``range_until``. Without ``expires_at`` it is open until it
     is revoked, without ``max_views`` however often it is opened; an empty ``password_hash`` asks for no password.
+    It ends with the right to share of who made it: one whose maker is not known opens only when it came
+    ``without_maker``, from an earlier system.
     """
 
     org = models.ForeignKey("orgs.Organization", on_delete=models.CASCADE, related_name="share_links")
@@ -45,8 +73,41 @@ class ShareLink(Row, TenantModel):
     )
     range_from = models.DateTimeField(null=True, blank=True)
     range_until = models.DateTimeField(null=True, blank=True)
+    note = models.CharField(
+        max_length=200, blank=True, default="", db_default="", help_text="What it is for; only members see it."
+    )
+    delay_hours = models.PositiveIntegerField(
+        "delay in hours",
+        default=0,
+        db_default=0,
+        validators=[MaxValueValidator(LONGEST_DELAY_HOURS)],
+        help_text="Only pictures older than this are shown.",
+    )
+    sampling = models.CharField(
+        "pictures", max_length=10, choices=Sampling, default=Sampling.ALL, db_default=Sampling.ALL
+    )
+    verdict_shown = models.BooleanField(
+        "verdicts and reasons are shown",
+        default=True,
+        db_default=True,
+        help_text="Off: visitors see pictures and moments only.",
+    )
+    picture_in_preview = models.BooleanField(
+        "picture in link previews",
+        default=False,
+        db_default=False,
+        help_text="Whether messengers that preview the link get its newest picture.",
+    )
+    embed_origins = models.JSONField(
+        "sites that may embed it",
+        default=list,
+        db_default=Value([], models.JSONField()),
+        blank=True,
+        help_text="Origins, as https://www.example.org; empty: none.",
+    )
     expires_at = models.DateTimeField(null=True, blank=True)
     revoked_at = models.DateTimeField(null=True, blank=True)
+    suspended_at = models.DateTimeField(null=True, blank=True, help_text="The operator stopped it.")
     password_hash = models.CharField(max_length=255, blank=True)
     max_views = models.PositiveIntegerField(null=True, blank=True)
     view_count = models.PositiveIntegerField(default=0)
@@ -56,6 +117,12 @@ class ShareLink(Row, TenantModel):
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
     )
+    without_maker = models.BooleanField(
+        default=False,
+        db_default=False,
+        editable=False,
+        help_text="It came from an earlier system, with nobody who made it.",
+    )
 
     unscoped = ShareLinkQuerySet.as_manager()
 
@@ -63,7 +130,9 @@ class ShareLink(Row, TenantModel):
         constraints = [
             models.UniqueConstraint(fields=["id", "org"], name="sharing_sharelink_id_and_organization"),
             models.CheckConstraint(
-                condition=Q(kind=LinkKind.DEVICE, capture=None, range_from=None, range_until=None)
+                condition=Q(
+                    kind__in=[LinkKind.DEVICE, LinkKind.LATEST], capture=None, range_from=None, range_until=None
+                )
                 | Q(kind=LinkKind.CAPTURE, capture__isnull=False, range_from=None, range_until=None)
                 # Without a moment the comparison is neither true nor false, and what is not false would do.
                 | Q(
@@ -75,6 +144,9 @@ class ShareLink(Row, TenantModel):
                 ),
                 name="sharing_sharelink_has_what_its_kind_shows",
             ),
+            models.CheckConstraint(
+                condition=Q(sampling__in=Sampling.values), name="sharing_sharelink_sampling_is_known"
+            ),
         ]
         indexes = [
             # The links whose time is up.
@@ -83,12 +155,3 @@ class ShareLink(Row, TenantModel):
 
     def __str__(self) -> str:
         return f"{self.token[:TOKEN_SHOWN]}…"
-
-    @property
-    def state(self) -> str:
-        """``revoked``, ``expired``, ``used up`` or ``open``, as of now."""
-        if self.revoked_at is not None:
-            return "revoked"
-        if self.expires_at is not None and self.expires_at <= timezone.now():
-            return "expired"
-        return "used up" if self.max_views is not None and self.view_count >= self.max_views else "open"

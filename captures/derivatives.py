@@ -1,0 +1,87 @@
+"""What outsiders get of a picture: made anew from its pixels, upright, without EXIF, place or serial numbers.
+
+Made when it is first asked for, and kept beside the picture. No row speaks of it, and no backup or export has it.
+"""
+
+import hashlib
+from collections.abc import Callable
+from functools import partial
+
+from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage
+
+from captures.evaluation.pictures import THUMBNAIL_QUALITY, THUMBNAIL_SIZE, Undecodable, make_smaller
+from captures.models import Capture
+from captures.services import StorageUnavailable
+from captures.storage import SMALL, VIEW
+from orgs.errors import NotThere
+
+# Fills a large screen, and is a tenth of what a camera of today sends.
+VIEW_SIZE, VIEW_QUALITY = (2048, 2048), 82
+
+
+class PictureLost(NotThere):
+    """The bytes are gone, or are not those that came in; ``check_integrity`` tells the organization."""
+
+    code = "picture_lost"
+
+
+def view_of(capture: Capture) -> str:
+    """Return the key of the picture for a screen, at most 2048 pixels wide or high.
+
+    Raises :class:`PictureLost`, and StorageUnavailable while the storage is away.
+    """
+    key = _key(capture, VIEW)
+    made = partial(make_smaller, size=VIEW_SIZE, quality=VIEW_QUALITY, progressive=True)
+    return _kept(capture, key, lambda: _from_picture(capture, made))
+
+
+def small_of(capture: Capture) -> str:
+    """Return the key of the picture for a list, at most 400×300; raises as :func:`view_of`."""
+    return _kept(capture, _key(capture, SMALL), lambda: _small(capture))
+
+
+def read_file(key: str) -> bytes:
+    """Return what is under ``key``; raises as :func:`view_of`."""
+    try:
+        with default_storage.open(key) as file:
+            return bytes(file.read())
+    except FileNotFoundError as error:
+        raise PictureLost("The file of this picture is not there any more.") from error
+    except OSError as error:
+        raise StorageUnavailable("The storage does not answer; the picture can be fetched later.") from error
+
+
+def _key(capture: Capture, suffix: str) -> str:
+    return capture.storage_key.rpartition(".")[0] + suffix
+
+
+def _kept(capture: Capture, key: str, make: Callable[[], bytes]) -> str:
+    try:
+        if default_storage.exists(key):
+            return key
+        default_storage.save(key, ContentFile(make()))
+        if not Capture.unscoped.filter(pk=capture.pk).exists():
+            default_storage.delete(key)  # who deleted the picture meanwhile did not know of it
+    except OSError as error:
+        raise StorageUnavailable("The storage does not answer; the picture can be fetched later.") from error
+    return key
+
+
+def _small(capture: Capture) -> bytes:
+    """From the thumbnail, which is read in a moment; one that was imported may have EXIF, too, or be broken."""
+    made = partial(make_smaller, size=THUMBNAIL_SIZE, quality=THUMBNAIL_QUALITY)
+    try:
+        return made(read_file(capture.thumbnail_key)) if capture.thumbnail_key else _from_picture(capture, made)
+    except (PictureLost, Undecodable):
+        return _from_picture(capture, made)
+
+
+def _from_picture(capture: Capture, made: Callable[[bytes], bytes]) -> bytes:
+    data = read_file(capture.storage_key)
+    if hashlib.sha256(data).hexdigest() != capture.sha256:
+        raise PictureLost("The file of this picture is damaged.")
+    try:
+        return made(data)
+    except Undecodable as error:
+        raise PictureLost("The file of this picture cannot be read.") from error

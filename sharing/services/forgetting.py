@@ -1,0 +1,48 @@
+"""What is known of visitors is forgotten: who they were when the day is over, which visits they had soon after."""
+
+import logging
+from datetime import datetime, timedelta
+
+from django.utils import timezone
+
+from orgs import scope
+from orgs.zones import first_known
+from sharing.models import LinkDay, LinkVisit
+
+logger = logging.getLogger(__name__)
+
+# Longer than a visit, whose row says that it was counted, and than the longest day, whose visitors it tells apart.
+VISITS_KEPT = timedelta(hours=26)
+# A request that came before midnight may still be at work.
+LATE = timedelta(minutes=10)
+AT_ONCE = 1000
+
+
+def forget_visitors(*, now: datetime | None = None) -> None:
+    """Empty the salts of days that are over, and delete visits that have ended. Safe to run often and at once."""
+    now = now or timezone.now()
+    with scope.across_organizations("forgets the visitors of all organizations"):
+        salts, visits = _empty_salts(now - LATE), _delete_visits(now - VISITS_KEPT)
+    if salts or visits:
+        logger.info("Visitors forgotten: salts of %d days, %d visits.", salts, visits)
+
+
+def _empty_salts(moment: datetime) -> int:
+    """Of the days that are over on their organization's clock: asked zone by zone, for there are few."""
+    salted = LinkDay.unscoped.exclude(salt="")
+    emptied = 0
+    for name in list(salted.values_list("org__time_zone", flat=True).distinct().order_by()):
+        today = moment.astimezone(first_known(name)).date()
+        over = salted.filter(org__time_zone=name, day__lt=today)
+        # In parts, so that no visitor waits for all of it.
+        while some := list(over.values_list("pk", flat=True)[:AT_ONCE]):
+            emptied += LinkDay.unscoped.filter(pk__in=some).update(salt="")
+    return emptied
+
+
+def _delete_visits(before: datetime) -> int:
+    ended = LinkVisit.unscoped.filter(counted_at__lt=before)
+    deleted = 0
+    while some := list(ended.values_list("pk", flat=True)[:AT_ONCE]):
+        deleted += LinkVisit.unscoped.filter(pk__in=some).delete()[0]
+    return deleted
