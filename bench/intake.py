@@ -66,6 +66,38 @@ def database(folder: Path) -> Iterator[str]:
             server.cleanup()
 
 
+@contextmanager
+def scratch(prefix: str = "visant-bench-") -> Iterator[Path]:
+    """Yield a folder that the embedded server may enter; it is gone afterwards."""
+    folder = Path(tempfile.mkdtemp(prefix=prefix))
+    folder.chmod(0o755)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def django_on(url: str, folder: Path, **environment: str) -> Iterator[None]:
+    """Set Django up in this process, with its state in ``folder``; afterwards it has let go of the database."""
+    os.environ |= {"VISANT_VAR": str(folder / "var"), "DATABASE_URL": url, **environment}
+    os.environ["DJANGO_SETTINGS_MODULE"] = "visant.settings"
+    import django
+
+    django.setup()
+    try:
+        yield
+    finally:
+        from django.db import connection
+
+        from orgs.metering import forget
+
+        forget()
+        connection.close()
+        if connection.vendor == "postgresql":
+            connection.close_pool()
+
+
 def manage(environment: dict[str, str], *arguments: str) -> str:
     command = [sys.executable, "manage.py", *arguments]
     return subprocess.run(command, cwd=ROOT, env=environment, check=True, capture_output=True, text=True).stdout
@@ -155,13 +187,8 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=5.0, help="per measurement (default: 5)")
     parser.add_argument("--clients", type=int, nargs="+", default=CLIENTS)
     options = parser.parse_args()
-    folder = Path(tempfile.mkdtemp(prefix="visant-bench-"))
-    folder.chmod(0o755)
-    try:
-        with database(folder) as url:
-            run(options, folder, url)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    with scratch() as folder, database(folder) as url:
+        run(options, folder, url)
 
 
 def run(options: argparse.Namespace, folder: Path, url: str) -> None:

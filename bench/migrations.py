@@ -7,10 +7,7 @@ makes readers or writers wait, and the longest a reader and a writer waited.
 """
 
 import argparse
-import os
-import shutil
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -23,7 +20,7 @@ import psycopg
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from bench.intake import database  # noqa: E402
+from bench.intake import database, django_on, scratch  # noqa: E402
 from bench.wall import FILL  # noqa: E402
 
 TABLE = "captures_capture"
@@ -197,24 +194,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--captures", type=int, default=1_000_000)
     options = parser.parse_args()
-    folder = Path(tempfile.mkdtemp(prefix="visant-bench-"))
-    folder.chmod(0o755)
-    try:
-        with database(folder) as url:
-            os.environ |= {"VISANT_VAR": str(folder / "var"), "DATABASE_URL": url}
-            os.environ["DJANGO_SETTINGS_MODULE"] = "visant.settings"
-            import django
-
-            django.setup()
-            try:
-                run(url, options.captures)
-            finally:
-                from django.db import connection
-
-                connection.close()
-                connection.close_pool()
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    with scratch() as folder, database(folder) as url, django_on(url, folder):
+        run(url, options.captures)
 
 
 if __name__ == "__main__":

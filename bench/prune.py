@@ -5,11 +5,8 @@ One organization, 20 cameras, a picture a minute; rows are made by the database,
 """
 
 import argparse
-import os
 import resource
-import shutil
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -20,7 +17,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from bench.intake import database  # noqa: E402
+from bench.intake import database, django_on, scratch  # noqa: E402
 
 CAMERAS = 20
 SIZE = 60_000
@@ -112,10 +109,8 @@ def write_files(count: int) -> None:
 
 
 def run(options: argparse.Namespace) -> None:
-    import django
     from django.core.management import call_command
 
-    django.setup()
     call_command("migrate", verbosity=0)
 
     from captures.models import Capture
@@ -157,20 +152,13 @@ def main() -> None:
     parser.add_argument("--pictures", type=int, default=1_000_000)
     parser.add_argument("--files", type=int, default=20_000)
     options = parser.parse_args()
-    folder = Path(tempfile.mkdtemp(prefix="visant-bench-"))
-    folder.chmod(0o755)
-    try:
-        with sqlite(folder) if options.sqlite else database(folder) as url:
-            os.environ |= {"DATABASE_URL": url, "VISANT_VAR": str(folder / "var"), "VISANT_LOG_LEVEL": "ERROR"}
-            os.environ.setdefault("DJANGO_SETTINGS_MODULE", "visant.settings")
-            run(options)
-            from django.db import connections
-
-            connections.close_all()
-            if not options.sqlite:
-                connections["default"].close_pool()
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    new_database = sqlite if options.sqlite else database
+    with (
+        scratch() as folder,
+        new_database(folder) as url,
+        django_on(url, folder, VISANT_LOG_LEVEL="ERROR"),
+    ):
+        run(options)
 
 
 if __name__ == "__main__":

@@ -12,11 +12,9 @@ import http.client
 import json
 import os
 import secrets
-import shutil
 import statistics
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from collections import Counter
@@ -30,7 +28,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from bench.intake import database, free_port, manage, web_command, web_server  # noqa: E402
+from bench.intake import database, free_port, manage, scratch, web_command, web_server  # noqa: E402
 
 LARGE, SMALL = 1_000_000, 10_000
 ONE_ROUND = 20
@@ -239,11 +237,9 @@ def main() -> None:
     if options.answer:
         url, folder, count = options.answer
         return answer(url, folder, int(count))
-    folder = Path(tempfile.mkdtemp(prefix="visant-bench-"))
-    folder.chmod(0o755)
-    os.environ["VISANT_STATIC_ROOT"] = str(folder / "static")
-    manage({**os.environ}, "collectstatic", "--noinput")
-    try:
+    with scratch() as folder:
+        os.environ["VISANT_STATIC_ROOT"] = str(folder / "static")
+        manage({**os.environ}, "collectstatic", "--noinput")
         print(f"| database | {VISITORS} at once, {VIEWS} views | link / its day / visits | seconds |")
         for kind in options.databases:
             count_at_once(kind, folder / f"counting-{kind}")
@@ -251,8 +247,6 @@ def main() -> None:
         print(f"| database | page, ms | median of {sizes} | p95 of {sizes} | ratio |")
         for kind in options.databases:
             compare(kind, folder / kind, options)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
     return None
 
 

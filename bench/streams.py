@@ -15,13 +15,11 @@ import os
 import platform
 import resource
 import selectors
-import shutil
 import signal
 import socket
 import statistics
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -31,7 +29,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from bench.intake import database, free_port, manage, wait_until_ready, web_command  # noqa: E402
+from bench.intake import database, free_port, manage, scratch, wait_until_ready, web_command  # noqa: E402
 
 # Reads a camera's id or a list of them, queues a command for each, and answers with the moments of the commits.
 FEED = """
@@ -217,14 +215,10 @@ def main() -> None:
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))  # this end of the streams; the server does so itself
     print(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}")
-    folder = Path(tempfile.mkdtemp(prefix="visant-bench-"))
-    folder.chmod(0o755)
-    try:
+    with scratch() as folder:
         with database(folder) as url:
             run("PostgreSQL", url, folder, options, held=options.held)
         run("SQLite", f"sqlite:///{folder / 'visant.sqlite3'}", folder, options, held=0)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def run(name: str, url: str, folder: Path, options: argparse.Namespace, *, held: int) -> None:

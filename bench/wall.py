@@ -5,11 +5,8 @@ With: policies on, and each request tells its connection whose rows it may show.
 """
 
 import argparse
-import os
-import shutil
 import statistics
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -19,7 +16,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from bench.intake import database  # noqa: E402
+from bench.intake import database, django_on, scratch  # noqa: E402
 
 REQUESTS = 400
 FILL = """
@@ -130,27 +127,8 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--pictures", type=int, default=20_000, help="of each of the two organizations")
     options = parser.parse_args()
-    folder = Path(tempfile.mkdtemp(prefix="visant-bench-"))
-    folder.chmod(0o755)
-    try:
-        with database(folder) as url:
-            os.environ |= {"VISANT_VAR": str(folder / "var"), "DATABASE_URL": url}
-            os.environ["DJANGO_SETTINGS_MODULE"] = "visant.settings"
-            import django
-
-            django.setup()
-            try:
-                run(options.rounds, options.pictures)
-            finally:
-                from django.db import connection
-
-                from orgs.metering import forget
-
-                forget()
-                connection.close()
-                connection.close_pool()
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    with scratch() as folder, database(folder) as url, django_on(url, folder):
+        run(options.rounds, options.pictures)
 
 
 if __name__ == "__main__":

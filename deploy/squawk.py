@@ -4,12 +4,9 @@ The migrations run on a PostgreSQL made for it (that of VISANT_TEST_DATABASE_URL
 at is what they really execute, RunPython included. ``python deploy/squawk.py``; status 1 when something is found.
 """
 
-import os
 import re
-import shutil
 import subprocess
 import sys
-import tempfile
 from collections import defaultdict
 from collections.abc import Callable
 from pathlib import Path
@@ -17,6 +14,8 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
+
+from bench.intake import database, django_on, scratch  # noqa: E402
 
 # Looked at is what came after these, the last ones of what is deployed; they move on with each release. Tables
 # made after them are empty when they are changed, so that nobody waits.
@@ -60,21 +59,10 @@ MEANT: dict[tuple[str, str], str] = {
 
 
 def main() -> int:
-    folder = Path(tempfile.mkdtemp(prefix="visant-squawk-"))
-    folder.chmod(0o755)
-    try:
-        from bench.intake import database
-
-        with database(folder) as url:
-            os.environ |= {"VISANT_VAR": str(folder / "var"), "DATABASE_URL": url}
-            os.environ["DJANGO_SETTINGS_MODULE"] = "visant.settings"
-            import django
-
-            django.setup()
+    with scratch("visant-squawk-") as folder:
+        with database(folder) as url, django_on(url, folder):
             executed = statements()
         return sum(look_at(folder, name, sql) for name, sql in executed.items()) and 1
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def statements() -> dict[str, list[str]]:
@@ -99,13 +87,9 @@ def statements() -> dict[str, list[str]]:
                 found[at].append(text.rstrip(";") + ";")
         return execute(sql, params, many, context)
 
-    try:
-        executor = MigrationExecutor(connection, progress)
-        with connection.execute_wrapper(note):
-            executor.migrate(executor.loader.graph.leaf_nodes())
-    finally:
-        connection.close()
-        connection.close_pool()
+    executor = MigrationExecutor(connection, progress)
+    with connection.execute_wrapper(note):
+        executor.migrate(executor.loader.graph.leaf_nodes())
     return found
 
 

@@ -55,6 +55,11 @@ class StoredBackup:
     def name(self) -> str:
         return self.folder.name
 
+    @property
+    def identity(self) -> str:
+        """The name, which another may have, too, and the beginning of the manifest's checksum."""
+        return f"{self.name} ({(self.folder / COMPLETE).read_text()[:12]})"
+
     def entries(self) -> Iterator[FileEntry]:
         for place, *rest in self._lines(FILES):
             yield FileEntry(tuple(place), *rest)

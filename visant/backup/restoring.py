@@ -1,7 +1,7 @@
 """Putting a backup back into an empty installation, on whatever database and storage that has."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -17,12 +17,13 @@ from django.utils.module_loading import import_string
 from tqdm import tqdm
 
 from orgs import scope
-from visant.backup.errors import BackupError, NotEmpty, StorageAway, StorageInUse
+from visant.backup.errors import BackupError, NotEmpty, StorageAway, StorageInUse, Unfinished
 from visant.backup.folder import StoredBackup
 from visant.backup.pictures import copy_out, several_at_once
 from visant.backup.schema import bring_to, bring_up_to_date, refuse_unknown
 from visant.backup.secret_keys import lacking
 from visant.backup.tables import LEFT_OUT, MADE_BY_MIGRATING, insert_rows, models_in_order, points_at_itself
+from visant.backup.unfinished import note_end, note_restore, unfinished_restore
 
 # Problems that are told one by one; beyond, their number says enough.
 MOST_TOLD = 1000
@@ -52,45 +53,72 @@ class RestoreReport:
 def restore_backup(backup: StoredBackup, *, into_used_storage: bool = False, quiet: bool = False) -> RestoreReport:
     """Put everything back: the files first, then all rows in one transaction, so that no row is without its bytes.
 
-    Cut short, it has put back files and no row; run again, it goes on. An older backup is loaded into the schema
-    it was made with and migrated on. Raises :class:`NotEmpty` where there are rows, unless ``into_used_storage``
-    :class:`StorageInUse` where there are other files than the backup's, and other :class:`BackupError`; OSError
-    when the storage is away.
+    Cut short at any point, it goes on when it is run again. An older backup is loaded into the schema it was made
+    with and migrated on. Raises :class:`NotEmpty` where there are other rows, :class:`Unfinished` where another
+    backup was not restored to its end, unless ``into_used_storage`` :class:`StorageInUse` where there are other
+    files than the backup's, and other :class:`BackupError`; OSError when the storage is away.
     """
     alias = DEFAULT_DB_ALIAS
     with scope.across_organizations("a restore is of all organizations"):
         refuse_unknown(backup.manifest["migrations"], made_with=backup.manifest["visant"])
-        _refuse_rows(alias)
+        is_loaded = _has_rows_of(backup, alias)
+        if not is_loaded:
+            _refuse_rows(alias)
         backup.refuse_altered()
         _refuse_bad_storage()
         if not into_used_storage:
             _refuse_storage_in_use(backup)
-        report = RestoreReport(lacking_secrets=lacking(backup.manifest))
+        report = RestoreReport(rows=_rows_in(backup), lacking_secrets=lacking(backup.manifest))
         _put_files_back(backup, report, quiet=quiet)
-        report.rows = load_rows(backup, alias, quiet=quiet)
+        if not is_loaded:
+            load_rows(backup, alias, quiet=quiet, loaded=lambda: note_restore(backup.identity, alias))
         bring_up_to_date(alias)
         report.without_row = import_string("captures.upkeep.hold_upkeep_after_restore")()
+        note_end(alias)
     return report
 
 
-def load_rows(backup: StoredBackup, alias: str, *, quiet: bool = False) -> int:
-    """Give an empty database the schema of the backup and all its rows, or none; return how many."""
+def load_rows(
+    backup: StoredBackup, alias: str, *, quiet: bool = False, loaded: Callable[[], object] = lambda: None
+) -> int:
+    """Give an empty database the schema of the backup and all its rows, or none; return how many.
+
+    ``loaded`` is called in their transaction.
+    """
     registry = bring_to(backup.manifest["migrations"], alias)
     models = {model._meta.label_lower: model for model in models_in_order(registry)}
-    count = 0
     with transaction.atomic(using=alias):
         _check_at_once(alias)
         for label in MADE_BY_MIGRATING:
             rows: Any = models[label]._base_manager.using(alias).all()
             rows._raw_delete(alias)
-        # An earlier Visant may have written what is left out today.
-        tables = [table for table in backup.manifest["tables"] if table["model"] not in LEFT_OUT]
-        for table in tqdm(tables, "Tables", disable=quiet or None):
-            count += _load_table(backup, table, models, alias)
+        for table in tqdm(_tables_of(backup), "Tables", disable=quiet or None):
+            _load_table(backup, table, models, alias)
         connections[alias].check_constraints()
         _reset_sequences(list(models.values()), alias)
+        loaded()
     ContentType.objects.clear_cache()
-    return count
+    return _rows_in(backup)
+
+
+def _tables_of(backup: StoredBackup) -> list[dict[str, Any]]:
+    """An earlier Visant may have written what is left out today."""
+    return [table for table in backup.manifest["tables"] if table["model"] not in LEFT_OUT]
+
+
+def _rows_in(backup: StoredBackup) -> int:
+    return sum(table["rows"] for table in _tables_of(backup))
+
+
+def _has_rows_of(backup: StoredBackup, alias: str) -> bool:
+    """Whether an earlier run loaded the rows and was cut short then. Raises :class:`Unfinished`."""
+    begun = unfinished_restore(alias)
+    if begun not in (None, backup.identity):
+        raise Unfinished(
+            f"The database has the rows of the backup {begun}, whose restore was cut short: name that backup, "
+            "and it is restored to its end; or begin with an empty database."
+        )
+    return begun is not None
 
 
 def _refuse_bad_storage() -> None:
@@ -142,7 +170,7 @@ def _has_rows(table: str, alias: str) -> bool:
         return cursor.fetchone() is not None
 
 
-def _load_table(backup: StoredBackup, table: dict[str, Any], models: dict[str, Any], alias: str) -> int:
+def _load_table(backup: StoredBackup, table: dict[str, Any], models: dict[str, Any], alias: str) -> None:
     if table["model"] not in models:
         raise BackupError(f"The schema of the backup has no table {table['model']}.")
     model = models[table["model"]]
@@ -158,7 +186,6 @@ def _load_table(backup: StoredBackup, table: dict[str, Any], models: dict[str, A
         raise BackupError(f"{table['model']} could not be loaded, and nothing was: {error}") from error
     if count != table["rows"]:
         raise BackupError(f"{table['model']} has {count} rows, and the manifest says {table['rows']}.")
-    return count
 
 
 def _check_at_once(alias: str) -> None:

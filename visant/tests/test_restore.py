@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -182,6 +183,45 @@ def test_outgrowing_one_machine_is_a_restore(old, backups, tmp_path):
         assert "True" in new.manage("shell", "--no-imports", "-v0", "-c", USE)
 
 
+@contextmanager
+def fed_once(path: Path) -> Iterator[Callable[[], bool]]:
+    """Whoever reads the file gets it the first time, and waits for ever the second.
+
+    Yield what says that somebody waits; it is to be asked when the first reader is done.
+    """
+    data = path.read_bytes()
+    with fifo_instead_of(path):
+        feeder = threading.Thread(target=path.write_bytes, args=[data], daemon=True)
+        feeder.start()
+        held: list[int] = []
+
+        def is_waited_for() -> bool:
+            with suppress(OSError):  # nobody has it open
+                held.append(os.open(path, os.O_WRONLY | os.O_NONBLOCK))
+            return bool(held)
+
+        try:
+            yield is_waited_for
+        finally:
+            for descriptor in held:
+                os.close(descriptor)
+
+
+def test_killed_while_it_loads_rows_it_has_loaded_none_and_is_run_again(old, backups, tmp_path):
+    backup = find_backup(backups)
+    [captures] = [table["file"] for table in backup.manifest["tables"] if table["model"] == "captures.capture"]
+    with installation(tmp_path / "new") as new:
+        # Every table is read when the backup is looked at, then the pictures are put back; rows are loaded last.
+        with fed_once(backup.folder / captures) as is_waited_for, killed(new, "restore", str(backups)):
+            wait_for(lambda: len(list(new.media.rglob("*.jpeg"))) == 6 and is_waited_for())
+        assert (count(new, "orgs_organization"), count(new, "orgs_user")) == (0, 0)
+        rows = sum(table["rows"] for table in backup.manifest["tables"])
+        printed = new.manage("restore", str(backups))
+        assert f"{rows} rows and 6 files are back (6 files were there already)" in printed
+        new.manage("backup", str(tmp_path / "again"))
+        assert sums(find_backup(tmp_path / "again")) == sums(backup)
+
+
 # Content types and permissions of what came later are made anew.
 TYPES = {"contenttypes.contenttype", "auth.permission"}
 FIRST_GONE = "captures", "0004_capture_not_judged"
@@ -213,10 +253,21 @@ def as_an_older_visant_wrote_it(backup: StoredBackup, root: Path) -> StoredBacku
     return older
 
 
-def test_an_older_backup_is_loaded_as_it_was_and_migrated_on(old, backups, tmp_path):
+def test_an_older_backup_is_loaded_as_it_was_and_migrated_on_whenever_it_is_killed(old, backups, tmp_path):
     older = as_an_older_visant_wrote_it(find_backup(backups), tmp_path / "older")
     with installation(tmp_path / "new") as new:
+        new.media.mkdir()
+        (new.media / "newer.jpeg").touch()
+        with killed(new, "restore", str(older.folder)):
+            wait_for(lambda: count(new, "orgs_organization"))
+        assert f"rows of the backup {older.identity}, whose restore was cut short" in refused(
+            new, "restore", str(backups)
+        )
         printed = new.manage("restore", str(older.folder))
+        # Of what comes after the rows nothing was left out.
+        held = new.rows("SELECT finished_at FROM captures_housekeepingrun WHERE job = 'sweep held'")
+        assert held == [(None,)]
+        assert "The database has rows" in refused(new, "restore", str(older.folder))
         assert f"{sum(table['rows'] for table in older.manifest['tables'])} rows and 6 files are back" in printed
         query = "SELECT record_id, sha256, not_judged FROM captures_capture"
         assert sorted(new.rows(query)) == sorted(old.rows(query))

@@ -1,8 +1,6 @@
 """An import that is killed anywhere goes on when it is started again, and nothing is there twice."""
 
-import signal
 import subprocess
-import time
 from pathlib import Path
 
 import pytest
@@ -13,7 +11,7 @@ from captures.models import Capture, Evaluation
 from orgs.models import MonthlyUsage
 from tests.archives import Archive
 from tests.builders import stored_files
-from tests.commands import start_command
+from tests.commands import finish, kill_when, start_command
 
 pytestmark = pytest.mark.django_db(transaction=True)
 COUNT = 60
@@ -26,30 +24,21 @@ def archive(tmp_path) -> Archive:
     return archive
 
 
-def start(archive: Archive) -> subprocess.Popen[str]:
+def bring_in(archive: Archive) -> subprocess.Popen[str]:
     command = ["import_datalake", str(archive.root), "--config", str(archive.config), "--batch", "2"]
     return start_command(*command, "--org", "acme", "--owner", "o@example.org")
 
 
-def await_rows(count: int, process: subprocess.Popen[str]) -> None:
-    until = time.monotonic() + 60
-    while Capture.unscoped.count() < count and process.poll() is None and time.monotonic() < until:
-        time.sleep(0.01)
-
-
 def test_killed_again_and_again_it_comes_to_the_same_as_never_killed(archive):
     for count in (1, COUNT // 3):
-        process = start(archive)
-        await_rows(count, process)
-        process.send_signal(signal.SIGKILL)
-        process.communicate(timeout=30)
+        kill_when(lambda count=count: Capture.unscoped.count() >= count, bring_in(archive))
         assert 0 < Capture.unscoped.count() < COUNT
         # What there is, is whole: each row has its bytes and its finding.
         for capture in Capture.unscoped.all():
             assert len(default_storage.open(capture.storage_key).read()) == capture.byte_size
         assert Evaluation.unscoped.count() == Capture.unscoped.count()
     connections.close_all()
-    printed, _ = start(archive).communicate(timeout=120)
+    printed = finish(bring_in(archive))
     assert f"{COUNT} captures read again from the storage: {COUNT} as in the source." in printed
     assert printed.endswith("It balances.\n")
     assert "vis_dev_" in printed  # the killed runs had told no keys

@@ -1,8 +1,5 @@
 """A pruning that is killed anywhere goes on when it is started again, and comes to what was foreseen."""
 
-import signal
-import subprocess
-import time
 from datetime import timedelta
 from pathlib import Path
 
@@ -17,7 +14,7 @@ from captures.retention.tests.builders import make_policy, make_rows
 from captures.upkeep import sweep_files
 from orgs.models import MonthlyUsage, Organization
 from tests.builders import make_device, make_label, make_link, make_org, stored_files
-from tests.commands import start_command
+from tests.commands import finish, kill_when, start_command
 
 pytestmark = pytest.mark.django_db(transaction=True)
 # Each camera's old pictures are a batch.
@@ -43,12 +40,6 @@ def org() -> Organization:
     return org
 
 
-def await_fewer(count: int, process: subprocess.Popen[str]) -> None:
-    until = time.monotonic() + 60
-    while Capture.unscoped.count() >= count and process.poll() is None and time.monotonic() < until:
-        time.sleep(0.002)
-
-
 def assert_whole() -> set[str]:
     """Each row has its bytes; return the names of the files that have no row."""
     rows = dict(Capture.unscoped.values_list("storage_key", "record_id"))
@@ -63,10 +54,7 @@ def test_killed_again_and_again_it_deletes_what_was_foreseen_and_nothing_else(or
     assert foreseen.kept == {"held": 1, "labelled": 1, "shared": 1}
     total, rest = Capture.unscoped.count(), CAMERAS + 3
     for count in (total, total // 2):
-        process = start_command("prune", "--org", org.slug)
-        await_fewer(count, process)
-        process.send_signal(signal.SIGKILL)
-        process.communicate(timeout=30)
+        kill_when(lambda count=count: Capture.unscoped.count() < count, start_command("prune", "--org", org.slug))
         assert rest < Capture.unscoped.count() < count
         # What is remembered, and what is left of the bytes that count, is as many as are gone.
         gone = total - Capture.unscoped.count()
@@ -75,7 +63,7 @@ def test_killed_again_and_again_it_deletes_what_was_foreseen_and_nothing_else(or
         assert_whole()
     connections.close_all()
     left = total - gone - rest
-    printed, _ = start_command("prune", "--org", org.slug).communicate(timeout=60)
+    printed = finish(start_command("prune", "--org", org.slug))
     assert printed.splitlines()[-1].startswith(f"{org.slug}: Deleted {left} pictures, ")
     assert printed.splitlines()[-1].endswith("; 1 held, 1 labelled, 1 shared: kept.")
     assert (Capture.unscoped.count(), DeletedCapture.unscoped.count()) == (rest, foreseen.pictures)

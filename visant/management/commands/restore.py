@@ -32,7 +32,7 @@ class Command(BaseCommand):
         except BackupError as error:
             raise CommandError(str(error)) from error
         except OSError as error:
-            raise CommandError(f"{error}. No row was restored; run it again to go on.") from error
+            raise CommandError(f"{error}. Run it again; it goes on.") from error
         self.stdout.write(
             f"{backup.folder}: {report.rows} rows and {report.files} files are back "
             f"({report.outcomes['there']} files were there already)."
