@@ -1,5 +1,5 @@
-"""The operators' door to links and what was reported of them."""
+"""The operators' door to links, what was reported of them, and how often they were opened."""
 
-from sharing.admin import links, reports
+from sharing.admin import links, policies, reports, visits
 
-__all__ = ["links", "reports"]
+__all__ = ["links", "policies", "reports", "visits"]

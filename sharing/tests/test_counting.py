@@ -8,6 +8,7 @@ from uuid import uuid4
 import pytest
 from django.db import connection
 from django.test import Client
+from django.urls import reverse
 from django.utils import timezone
 
 from orgs import origin
@@ -16,7 +17,7 @@ from sharing.opening import LinkClosed, open_link
 from sharing.services.links import revoke_links
 from sharing.services.visits import count_view
 from sharing.visitors.door import COOKIE
-from tests.builders import make_capture, make_link
+from tests.builders import make_capture, make_link, make_operator
 from tests.threads import at_once
 
 pytestmark = pytest.mark.django_db
@@ -228,3 +229,19 @@ def test_counting_a_view_takes_few_statements(django_assert_max_num_queries):
     # the day, the visit within a savepoint of its own, the link, other visits, the day
     with django_assert_max_num_queries(9):
         count_view(opened=opened, visit_id=uuid4(), agent=CHROME)
+
+
+def test_operators_see_how_often_and_nothing_of_who(client):
+    client.force_login(make_operator())
+    link = make_link(make_capture())
+    count_view(opened=open_link(link.token, at=timezone.now()), visit_id=uuid4(), agent="Browser")
+    day, visit = LinkDay.unscoped.get(), LinkVisit.unscoped.get()
+    for name, row in (("linkday", day), ("linkvisit", visit)):
+        for url in (
+            reverse(f"admin:sharing_{name}_changelist"),
+            reverse(f"admin:sharing_{name}_change", args=[row.pk]),
+        ):
+            page = client.get(url).content.decode()
+            assert str(link) in page
+            assert day.salt not in page
+            assert visit.visitor not in page

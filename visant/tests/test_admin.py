@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.contrib import admin
@@ -44,7 +45,10 @@ from orgs.models import (
 from orgs.readonly import CappedPaginator
 from orgs.services.oversight import ONE_LOOK, has_looked, note_look
 from orgs.services.tokens import create_token
+from sharing.models import SharingPolicy
+from sharing.opening import open_link
 from sharing.services.reports import report_link
+from sharing.services.visits import count_view
 from tests.builders import (
     logged_in,
     make_capture,
@@ -102,6 +106,9 @@ def fill() -> dict[str, Model]:
         ),
         "ownershiptransfer": OwnershipTransfer.unscoped.create(org=org, from_user=owner, to_user=member),
     }
+    opened = open_link(rows["sharelink"].token, at=timezone.now())
+    count_view(opened=opened, visit_id=uuid4(), agent="Browser")
+    SharingPolicy.unscoped.create(org=org)
     rows["linkreport"] = report_link(link=rows["sharelink"], reason="privacy")
     [label] = make_units(model="Cam", count=1)
     rows["installation"] = replace_hardware(device=device, claim=Claim(label.code), acting_user=owner)
