@@ -14,10 +14,8 @@ from orgs.models import Role
 from sharing.models import LinkState, Sampling, ShareLink, SharingPolicy
 from sharing.models.links import LONGEST_DELAY_HOURS
 from sharing.models.policies import MOST_DAYS
-from sharing.services.links import MOST_EMBED_ORIGINS, Never
+from sharing.services.links import MOST_EMBED_ORIGINS, MOST_VIEWS, Never
 from sharing.words import KINDS_BY_SHARE_TYPE, share_type_of
-
-MOST_VIEWS = 2**31 - 1
 
 
 @extend_schema_field(OpenApiTypes.STR)
