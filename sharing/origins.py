@@ -3,6 +3,9 @@
 from collections.abc import Iterable
 from urllib.parse import urlsplit
 
+# Browsers leave them out.
+DEFAULT_PORTS = {"https": 443, "http": 80}
+
 
 def origins_of(texts: Iterable[str]) -> list[str]:
     """Return the origins that people wrote, each once. Raises ValueError with a sentence for what is none."""
@@ -20,4 +23,5 @@ def _origin(text: str) -> str:
     is_plain = host and host.isascii() and all(char.isalnum() or char in ".-" for char in host)
     if not (is_bare and is_plain and parts.scheme in ("https", "http")):
         raise ValueError(f"{text!r} is no site; one is written like https://www.example.org.")
-    return f"{parts.scheme}://{host}" + (f":{port}" if port else "")
+    is_told = port not in (None, DEFAULT_PORTS[parts.scheme])
+    return f"{parts.scheme}://{host}" + (f":{port}" if is_told else "")

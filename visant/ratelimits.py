@@ -106,7 +106,8 @@ class RateLimitMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         response = self.get_response(request)
         status, limit = GUESSED.get(_name_of(request), (0, ""))
-        if response.status_code == status:
+        # Of a link that is there, what it does not show is no guess.
+        if response.status_code == status and not getattr(request, "named_link", None):
             try:
                 count_by_address(limit)
             except TooManyRequests as refusal:

@@ -14,10 +14,8 @@ from orgs.models import Role
 from sharing.models import LinkState, Sampling, ShareLink, SharingPolicy
 from sharing.models.links import LONGEST_DELAY_HOURS
 from sharing.models.policies import MOST_DAYS
-from sharing.services.links import MOST_EMBED_ORIGINS, Never
+from sharing.services.links import MOST_EMBED_ORIGINS, MOST_VIEWS, Never
 from sharing.words import KINDS_BY_SHARE_TYPE, share_type_of
-
-MOST_VIEWS = 2**31 - 1
 
 
 @extend_schema_field(OpenApiTypes.STR)
@@ -160,7 +158,9 @@ class RevokeIn(In):
 
     def validate(self, given: dict[str, Any]) -> dict[str, Any]:
         narrowed = {"device_id", "created_by"} & set(given)
-        if bool(narrowed) == bool(given.get("all")):
+        # Not what else reads as true: it cannot be undone.
+        is_all = self.initial_data.get("all") is True
+        if bool(narrowed) == is_all:
             raise serializers.ValidationError("Name a camera, a person, or all: true; all goes with neither.")
         return given
 

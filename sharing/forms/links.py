@@ -8,7 +8,7 @@ from devices.models import Device
 from orgs.forms import DayField, ServiceForm
 from sharing.models import LinkKind, Sampling, ShareLink, SharingPolicy
 from sharing.models.links import LONGEST_DELAY_HOURS
-from sharing.services.links import LONGEST_PASSWORD, SHORTEST_PASSWORD, Never, default_days
+from sharing.services.links import LONGEST_PASSWORD, MOST_VIEWS, SHORTEST_PASSWORD, Never, default_days
 from sharing.spans import span_of_days
 
 KINDS = [
@@ -16,7 +16,6 @@ KINDS = [
     (LinkKind.RANGE, "Those of a span of days"),
     (LinkKind.LATEST, "Always the latest one"),
 ]
-MOST_VIEWS = 1_000_000_000
 
 
 class TermsForm(ServiceForm):
@@ -49,7 +48,10 @@ class TermsForm(ServiceForm):
     sampling = forms.ChoiceField(label="Pictures", choices=Sampling.choices, initial=Sampling.ALL)
     download_allowed = forms.BooleanField(label="Let visitors download the originals", required=False)
     verdict_hidden = forms.BooleanField(label="Hide verdicts and reasons", required=False)
-    picture_in_preview = forms.BooleanField(label="Show a picture in previews of messengers", required=False)
+    picture_in_preview = forms.BooleanField(
+        label="Show a picture in previews of messengers, unless there is a password or a limit of views",
+        required=False,
+    )
     embed_origins = forms.CharField(
         label="Sites that may embed it",
         required=False,

@@ -2,7 +2,7 @@ from django import forms
 
 from orgs.forms import ServiceForm
 from orgs.models import Role
-from sharing.models.policies import LONGEST_DAYS
+from sharing.models.policies import LONGEST_DAYS, MOST_DAYS
 
 
 class PolicyForm(ServiceForm):
@@ -16,7 +16,7 @@ class PolicyForm(ServiceForm):
     longest_days = forms.IntegerField(
         label="Longest life of a link, in days",
         min_value=1,
-        max_value=36_500,
+        max_value=MOST_DAYS,
         required=False,
         help_text=f"Usually {LONGEST_DAYS}. Empty: links that never end can be made, too.",
     )

@@ -155,3 +155,8 @@ class ShareLink(Row, TenantModel):
 
     def __str__(self) -> str:
         return f"{self.token[:TOKEN_SHOWN]}…"
+
+    @property
+    def previews_picture(self) -> bool:
+        """Whether programs that preview the link get a picture: not where people need a password or a view."""
+        return self.picture_in_preview and not self.password_hash and self.max_views is None

@@ -26,6 +26,7 @@ DEFAULT_DAYS = 7
 SHORTEST_PASSWORD = 6
 LONGEST_PASSWORD = 128  # a longer one is only work for the hash
 MOST_EMBED_ORIGINS = 10
+MOST_VIEWS = 2**31 - 1  # what the column holds
 
 
 class InvalidLink(Invalid):

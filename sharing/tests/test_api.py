@@ -265,6 +265,7 @@ def test_many_are_taken_back_at_once_by_admins(capture, member, admin):
     for sent in (
         {},
         {"all": False},
+        {"all": "yes"},
         {"all": True, "created_by": "x@example.org"},
         {"created_by": "x@example.org"},
     ):

@@ -3,6 +3,7 @@
 import re
 from datetime import timedelta
 from functools import partial
+from urllib.parse import unquote
 from uuid import uuid4
 
 import pytest
@@ -12,11 +13,12 @@ from django.urls import reverse
 from django.utils import timezone
 
 from orgs import origin
-from sharing.models import LinkDay, LinkVisit, ShareLink
+from sharing.models import LinkDay, LinkKind, LinkVisit, ShareLink
 from sharing.opening import LinkClosed, open_link
 from sharing.services.links import revoke_links
 from sharing.services.visits import count_view
 from sharing.visitors.door import COOKIE
+from sharing.visitors.visit import Visit, decode, encode
 from tests.builders import make_capture, make_link, make_operator
 from tests.threads import at_once
 
@@ -61,6 +63,22 @@ def test_a_visit_is_known_by_its_address_where_no_cookie_comes_along():
     link = make_link(make_capture())
     visit = beacon(link).cookies[COOKIE].value
     assert beacon(link, QUERY_STRING=f"visit={visit}").status_code == 204
+    assert counted(link) == (1, 1, 1)
+
+
+def test_a_visit_ends_when_it_was_to_whichever_door_writes_it_anew():
+    link = make_link(make_capture(), LinkKind.DEVICE, embed_origins=["https://www.example.org"])
+    ends_at = (timezone.now() + timedelta(minutes=5)).replace(microsecond=0)
+    given = encode(Visit(uuid4(), ends_at), link)
+    client = Client()
+    client.cookies[COOKIE] = given
+    [framed] = set(re.findall(r"visit=([^\"&]+)", client.get(f"/s/{link.token}/embed").text))
+    cookie = beacon(link, client).cookies[COOKIE]
+    told = client.get(f"/api/s/{link.token}").json()["visit"]
+    written = [decode(unquote(text), link, at=NOW) for text in (framed, told, cookie.value)]
+    assert [visit and visit.ends_at for visit in written] == [ends_at] * 3
+    assert 0 < cookie["max-age"] <= 300
+    assert decode(cookie.value, link, at=ends_at) is None
     assert counted(link) == (1, 1, 1)
 
 

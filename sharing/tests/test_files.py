@@ -6,6 +6,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import requests
+from django.contrib.auth.hashers import make_password
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.test import Client
@@ -157,6 +158,20 @@ def test_the_first_full_picture_is_the_view_and_neither_its_head_nor_a_thumbnail
     assert (get(link).status_code, get(link, "thumbnail").status_code) == (410, 410)
 
 
+@pytest.mark.parametrize("kind", ["image", "original", "latest"])
+def test_a_picture_that_is_opened_by_itself_takes_the_password_and_goes_on_to_it(capture, kind):
+    link = make_link(capture, password_hash=make_password("open sesame"), download_allowed=True)
+    path = "latest.jpg" if kind == "latest" else f"pictures/{capture.pk}/{kind}"
+    client = Client(enforce_csrf_checks=True)
+    asked = client.get(f"/s/{link.token}/{path}")
+    refused = client.post(f"/s/{link.token}/{path}", {"password": "guessed"})
+    assert [answer.status_code for answer in (asked, refused)] == [403, 403]
+    assert "asks for a password" in refused.text
+    shown = client.post(f"/s/{link.token}/{path}", {"password": "open sesame"}, follow=True)
+    assert shown.redirect_chain == [(f"/s/{link.token}/{path}", 302)]
+    assert (shown.status_code, shown["Content-Type"]) == (200, "image/jpeg")
+
+
 def test_who_has_the_picture_already_takes_no_view(capture):
     link = make_link(capture)
     etag = get(link)["ETag"]
@@ -211,6 +226,13 @@ def test_a_bucket_hands_it_out_for_as_long_as_the_link_lasts_and_an_hour_at_most
         with Image.open(io.BytesIO(fetched.content)) as image:
             assert image.size == (64, 48)
     assert ShareLink.unscoped.get(pk=link.pk).view_count == (0 if name == "thumbnail" else 1)
+
+
+@pytest.mark.parametrize("name", ["image", "original"])
+def test_to_ask_a_bucket_for_the_head_is_a_view_since_the_answer_leads_to_the_picture(in_bucket, name):
+    link = make_link(in_bucket, max_views=1, download_allowed=True)
+    path = f"/s/{link.token}/pictures/{in_bucket.pk}/{name}"
+    assert [Client().head(path).status_code for _ in range(2)] == [302, 410]
 
 
 def test_the_latest_comes_from_us_with_its_tag_also_from_a_bucket(in_bucket):

@@ -171,3 +171,13 @@ def test_a_token_that_is_unknown_is_looked_for_once_and_whatever_closed_a_link_t
 def refused(token):
     with pytest.raises((LinkNotThere, LinkClosed)):
         open_link(token, at=NOW)
+
+
+def test_what_a_good_link_does_not_show_is_no_guess(settings):
+    settings.RATE_LIMITS = {**settings.RATE_LIMITS, "share_address": "2/5m"}
+    link = make_link(make_capture())  # not judged: there is nothing to show yet
+    for _ in range(4):
+        assert Client().get(f"/s/{link.token}/latest.jpg").status_code == 404
+        assert Client().get(f"/api/s/{link.token}").status_code == 200
+    codes = [Client().get(f"/s/{token}").status_code for token in ("guessed-1", "guessed-2", "guessed-3")]
+    assert codes == [404, 404, 429]

@@ -17,6 +17,7 @@ from orgs.services.memberships import remove_member
 from sharing.finding import in_state
 from sharing.models import LinkKind, LinkState, ShareLink, SharingPolicy
 from sharing.opening import states_of
+from sharing.services.links import MOST_VIEWS
 from sharing.tests.forms import TERMS, allow, in_days, limit, text_of
 from tests.builders import (
     MOMENT,
@@ -95,6 +96,14 @@ def test_a_member_has_the_pages_of_their_own_links_and_an_admin_of_all(capture, 
     assert logged_in(other).post(f"/sharing/{link.pk}/change", TERMS).status_code == 404
     link.refresh_from_db()
     assert link.revoked_at is None
+
+
+def test_as_many_views_as_the_api_takes_are_taken_by_the_page(capture, member):
+    link = make_link(capture, LinkKind.DEVICE, created_by=member, max_views=MOST_VIEWS)
+    said = {**TERMS, "max_views": str(MOST_VIEWS), "note": "For the fair"}
+    assert logged_in(member).post(f"/sharing/{link.pk}/change", said).status_code == 302
+    link.refresh_from_db()
+    assert (link.max_views, link.note) == (MOST_VIEWS, "For the fair")
 
 
 def test_a_link_is_changed_and_what_is_not_said_stays(capture, member):

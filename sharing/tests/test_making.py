@@ -11,6 +11,7 @@ from django.test import Client
 from devices.models import Device
 from orgs.models import Role
 from sharing.models import LinkKind, Sampling, ShareLink
+from sharing.origins import origins_of
 from sharing.tests.forms import CAMERA, TERMS, allow, in_days, limit, text_of
 from tests.builders import (
     MOMENT,
@@ -38,6 +39,11 @@ def capture(device):
 @pytest.fixture
 def member(device):
     return make_member(device.org, Role.MEMBER)
+
+
+def test_a_site_is_kept_as_browsers_name_it():
+    said = ["https://A.example:443/", "http://a.example:80", "https://a.example:8443"]
+    assert origins_of(said) == ["http://a.example", "https://a.example", "https://a.example:8443"]
 
 
 def test_a_camera_is_shared_on_all_the_terms_that_were_said(device, member):

@@ -44,6 +44,19 @@ def get(link, path="", **query):
 # --- what is shown
 
 
+def test_the_page_of_a_picture_leads_to_all_of_them_where_there_are_more(capture):
+    statuses = {}
+    for kind in (LinkKind.DEVICE, LinkKind.CAPTURE, LinkKind.LATEST):
+        page = get(make_link(capture, kind), f"/pictures/{capture.pk}")
+        statuses[kind] = page.status_code, "All pictures" in page.text
+    assert statuses == {"device": (200, True), "capture": (200, False), "latest": (200, False)}
+
+
+@pytest.mark.parametrize("day", ["9999-12-26", "9999-12-31"])
+def test_the_last_days_of_the_calendar_are_refused_also_where_there_is_no_picture(device, day):
+    assert get(make_link(make_capture(device), LinkKind.DEVICE), day=day).status_code == 400
+
+
 def test_a_gallery_says_what_it_shows_until_when_and_whom_to_ask(capture):
     SharingPolicy.unscoped.create(org=capture.org, contact="porter@example.org")
     link = make_link(capture, LinkKind.DEVICE, expires_at=MOMENT + timedelta(days=10_000), sampling="hourly")

@@ -5,6 +5,7 @@ from typing import Any
 from django.conf import settings
 from django.http import HttpRequest, HttpResponseBase
 from django.utils import timezone
+from django.utils.cache import patch_vary_headers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -18,7 +19,7 @@ from sharing.visitors.addresses import VisitorAddresses
 from sharing.visitors.door import VisitorRequest, let_in, named_link, visiting
 from sharing.visitors.serializers import PageAsked, PasswordIn
 from sharing.visitors.showing import PageOfPictures, Showing
-from sharing.visitors.visit import LASTS, encode
+from sharing.visitors.visit import encode
 from sharing.words import share_type_of
 
 
@@ -44,8 +45,9 @@ class SharedPictures(AnyoneAPIView):
         given.is_valid(raise_exception=True)
         with scope.nothing():
             visitor = let_in(request._request, token, password=given.validated_data["password"])
-            visit = encode(visitor.visit, visitor.opened.link)
-        return Response({"visit": visit, "expires_in": int(LASTS.total_seconds())})
+            visit, lasts = visitor.visit, visitor.visit.ends_at - visitor.opened.at
+        told = {"visit": encode(visit, visitor.opened.link), "expires_in": int(lasts.total_seconds())}
+        return Response(told)
 
     @description.hidden
     def options(self, request: Any, *args: Any, **kwargs: Any) -> Response:
@@ -69,7 +71,7 @@ def _let_sites_read(request: HttpRequest, response: HttpResponseBase, link: Shar
     origin = request.headers.get("Origin", "")
     if link is None or not link.embed_origins:
         return
-    response["Vary"] = "Origin"
+    patch_vary_headers(response, ["Origin"])
     if origin in link.embed_origins:
         response["Access-Control-Allow-Origin"] = origin
         if request.method == "OPTIONS":

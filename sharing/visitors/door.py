@@ -22,10 +22,12 @@ from sharing.services.visits import WrongPassword, check_visitor, count_view, is
 from sharing.visitors.addresses import PARAMETER, VisitorAddresses
 from sharing.visitors.pages import closed_page, password_page
 from sharing.visitors.robots import refuse_robots
-from sharing.visitors.visit import LASTS, Visit, decode, encode, new_visit
+from sharing.visitors.visit import Visit, decode, encode, new_visit
 
 P = ParamSpec("P")
 COOKIE = "visit"
+# Of pages, and of pictures that are opened by themselves: both take the password.
+METHODS = ["GET", "HEAD", "POST"]
 
 
 class PasswordNeeded(NotAllowed):
@@ -107,7 +109,8 @@ def visited(view: VisitorView[P]) -> Callable[..., HttpResponseBase]:
 
 
 def visited_page(view: VisitorView[P]) -> Callable[..., HttpResponseBase]:
-    """The same for a page, which also takes the password by POST and is shown then: 403 or 429 with the form.
+    """The same for a page, or a picture opened by itself, which also takes the password by POST and is shown then:
+    403 or 429 with the form.
 
     There is no session that another site could act by, so its form needs no proof of origin; in a frame there is
     no cookie that could be one.
@@ -145,7 +148,7 @@ def remember(response: HttpResponseBase, request: VisitorRequest) -> None:
     response.set_cookie(
         COOKIE,
         encode(request.visit, link),
-        max_age=LASTS,
+        max_age=request.visit.ends_at - request.opened.at,
         path=f"/s/{link.token}",
         secure=settings.SESSION_COOKIE_SECURE,
         httponly=True,
@@ -168,9 +171,10 @@ def _recognize(request: HttpRequest, token: str) -> VisitorRequest:
     link = visitor.named_link = visitor.opened.link
     scope.enter(link.org_id)
     carried = request.GET.get(PARAMETER, "")
-    by_address, by_cookie = decode(carried, link), decode(request.COOKIES.get(COOKIE, ""), link)
+    at = visitor.opened.at
+    by_address, by_cookie = (decode(text, link, at=at) for text in (carried, request.COOKIES.get(COOKIE, "")))
     known = by_address or by_cookie
-    visitor.visit, visitor.visit_is_new = known or new_visit(), known is None
+    visitor.visit, visitor.visit_is_new = known or new_visit(at=at), known is None
     visitor.addresses = VisitorAddresses(link, carried if by_address else "")
     if visitor.opened.is_used_up and not (known and is_counted(link=link, visit_id=known.id)):
         raise visitor.opened.closed(LinkState.USED_UP)

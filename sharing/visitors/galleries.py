@@ -17,14 +17,12 @@ from captures.models import Capture
 from orgs.errors import Invalid, NotThere
 from sharing.models import LinkKind
 from sharing.visitors.addresses import VisitorAddresses
-from sharing.visitors.door import VisitorRequest, named_link, visited_page
+from sharing.visitors.door import METHODS, VisitorRequest, named_link, visited_page
 from sharing.visitors.files import find
 from sharing.visitors.latest import freshness
 from sharing.visitors.showing import Showing
 from sharing.visitors.visit import encode
 from sharing.words import shows_in_words
-
-METHODS = ["GET", "HEAD", "POST"]
 
 
 class NotEmbeddable(NotThere):
@@ -74,10 +72,11 @@ def embed(request: VisitorRequest) -> HttpResponse:
 def picture(request: VisitorRequest, pk: UUID) -> HttpResponse:
     """``/s/{token}/pictures/{pk}``"""
     showing, capture = Showing(request.opened), find(request, pk)
-    context = _of_one(request, capture) | {"is_page_of_many": _shows_many(request)}
+    context = _of_one(request, capture)
     for name, other in (("newer", showing.newer(capture)), ("older", showing.older(capture))):
         context[name] = request.addresses.page(other) if other else None
-    context["back"] = request.addresses.gallery(day=timezone.localtime(capture.captured_at).date())
+    if _shows_many(request):
+        context["back"] = request.addresses.gallery(day=timezone.localtime(capture.captured_at).date())
     return render(request, "sharing/visitor/picture.html", context)
 
 

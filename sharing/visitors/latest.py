@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.utils.cache import get_conditional_response
 from django.utils.http import http_date, quote_etag
-from django.views.decorators.http import require_safe
+from django.views.decorators.http import require_http_methods, require_safe
 
 from captures.derivatives import read_file, view_of
 from captures.evaluation.pictures import make_smaller
@@ -15,7 +15,7 @@ from sharing.freshness import LATEST, Freshness, freshness_of
 from sharing.models import LinkKind
 from sharing.opening import Opened
 from sharing.visitors.banner import with_banner
-from sharing.visitors.door import VisitorRequest, take_view, visited
+from sharing.visitors.door import METHODS, VisitorRequest, take_view, visited, visited_page
 from sharing.visitors.showing import Showing
 
 # What messengers take; some show no larger file than a few hundred KB.
@@ -31,8 +31,8 @@ class NoPreview(NotThere):
     code = "no_preview"
 
 
-@require_safe
-@visited
+@require_http_methods(METHODS)
+@visited_page
 def latest(request: VisitorRequest) -> HttpResponseBase:
     """``/s/{token}/latest.jpg``: from us, never from a bucket, so that the address and its ETag mean something.
 
@@ -62,7 +62,7 @@ def latest(request: VisitorRequest) -> HttpResponseBase:
 def preview(request: VisitorRequest) -> HttpResponseBase:
     """``/s/{token}/preview.jpg``: what messengers show beside the link, where that is switched on."""
     link = request.opened.link
-    if link.password_hash or not link.picture_in_preview:
+    if not link.previews_picture:
         raise NoPreview("Previews of this link have no picture.")
     newest = _newest(Showing(request.opened))
     headers = {"ETag": quote_etag(f"preview-{newest.sha256}"), "Cache-Control": "private, no-cache"}

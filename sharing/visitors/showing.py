@@ -107,7 +107,7 @@ class Showing:
 
     def days(self, around: date | None = None) -> list[date]:
         """Days that have pictures, newest first: the last ones, or those around one."""
-        end = self._end_of(around + timedelta(days=DAYS_LATER)) if around else None
+        end = self._end_of(around, later=DAYS_LATER) if around else None
         days, _ = self._sampled(Sampling.DAILY).before(end, count=DAYS_SHOWN)
         return [sample.start.astimezone(self.zone).date() for sample in days]
 
@@ -147,10 +147,10 @@ class Showing:
         rows = self._captures.in_bulk([sample.pk for sample in samples])
         return [rows[sample.pk] for sample in samples if sample.pk in rows]
 
-    def _end_of(self, day: date) -> datetime:
-        """When the next day begins."""
+    def _end_of(self, day: date, *, later: int = 0) -> datetime:
+        """When the next day begins, or so many days after it."""
         try:
-            return datetime.combine(day + timedelta(days=1), time(), self.zone).astimezone(UTC)
+            return datetime.combine(day + timedelta(days=1 + later), time(), self.zone).astimezone(UTC)
         except OverflowError as error:
             raise BadCursor("There is no such day.") from error
 

@@ -2,7 +2,7 @@
 
 import hashlib
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
 from django.core import signing
@@ -11,14 +11,19 @@ from sharing.models import ShareLink
 
 # So long a visit is one view, and a password is asked for once.
 LASTS = timedelta(hours=12)
-SALT = "sharing.visit"
+# Of another shape than before: what was signed then is no visit any more.
+SALT = "sharing.visit.2"
 
 
 @dataclass(frozen=True)
 class Visit:
-    """``passed``: the link's present password was given. ``counted``: the text knows that it has its view."""
+    """``passed``: the link's present password was given. ``counted``: the text knows that it has its view.
+
+    ``ends_at`` stays as it began, whichever door writes the text anew.
+    """
 
     id: UUID
+    ends_at: datetime
     passed: bool = False
     counted: bool = False
 
@@ -29,28 +34,30 @@ class Visit:
         return replace(self, counted=True)
 
 
-def new_visit() -> Visit:
-    return Visit(uuid4())
+def new_visit(*, at: datetime) -> Visit:
+    return Visit(uuid4(), ends_at=at + LASTS)
 
 
 def encode(visit: Visit, link: ShareLink) -> str:
     """Return the text that :func:`decode` reads, for this link and its present password only."""
     version = version_of(link) if visit.passed else ""
-    return signing.dumps([visit.id.hex, version, int(visit.counted)], salt=_salt(link))
+    said = [visit.id.hex, version, int(visit.counted), visit.ends_at.timestamp()]
+    return signing.dumps(said, salt=_salt(link))
 
 
-def decode(text: str, link: ShareLink) -> Visit | None:
-    """Return the visit that we signed for this link within :data:`LASTS`, or None.
+def decode(text: str, link: ShareLink, *, at: datetime) -> Visit | None:
+    """Return the visit that we signed for this link, or None, also for one that has ended.
 
     One that was let in by an earlier password is none: what it had seen and counted ended with that.
     """
     try:
-        id_hex, version, counted = signing.loads(text, salt=_salt(link), max_age=LASTS)
+        id_hex, version, counted, ends = signing.loads(text, salt=_salt(link))
     except signing.BadSignature:
         return None
-    if version and version != version_of(link):
+    ends_at = datetime.fromtimestamp(ends, UTC)
+    if ends_at <= at or (version and version != version_of(link)):
         return None
-    return Visit(UUID(id_hex), passed=bool(version), counted=bool(counted))
+    return Visit(UUID(id_hex), ends_at, passed=bool(version), counted=bool(counted))
 
 
 def version_of(link: ShareLink) -> str:

@@ -54,6 +54,9 @@ ALWAYS_OPEN = {"share-report"}
 SENT = {
     ("POST", "share"): 302,
     ("POST", "share-picture"): 302,
+    ("POST", "share-image"): 302,
+    ("POST", "share-original"): 302,
+    ("POST", "share-latest"): 302,
     ("POST", "share-embed"): 302,
     ("POST", "share-view"): 204,
     ("POST", "api-share"): 200,
