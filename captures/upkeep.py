@@ -47,8 +47,11 @@ class SweepHeld(Exception):
     """Files without a row may be pictures that came after the backup: an operator decides first."""
 
 
-def hold_sweep_after_restore() -> int:
-    """Count the files without a row; when there are any, nothing is swept until :func:`resume_sweep`."""
+def hold_upkeep_after_restore() -> int:
+    """Count the files without a row; when there are any, nothing goes by itself until :func:`resume_sweep`.
+
+    Neither to the sweep nor by retention rules: what came after the backup may have been held or shared since.
+    """
     storage: Any = default_storage
     keys = (file.key for file in storage.list_files())
     count = sum(len(_without_row(batch)) for batch in _batches(keys))

@@ -31,7 +31,6 @@ urlpatterns = [
     path("organization/people", people.people, name="people"),
     path("organization/people/invite", people.invite_person, name="invite"),
     path("organization/people/<uuid:pk>", people.change_member, name="change-member"),
-    path("organization/people/<uuid:pk>/remove", people.remove, name="remove-member"),
     path("organization/invitations/<uuid:pk>/resend", people.send_again, name="resend-invitation"),
     path("organization/invitations/<uuid:pk>/revoke", people.take_back, name="revoke-invitation"),
 ]

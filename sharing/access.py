@@ -69,4 +69,5 @@ def links_among(
 def link_of(membership: Membership, token: str) -> ShareLink | None:
     """The link of that token, if the member may see it."""
     links = links_of(membership).select_related("device__org", "capture", "created_by")
-    return links.filter(token=token).first()
+    # PostgreSQL cannot even ask for a NUL; no token holds one.
+    return None if "\0" in token else links.filter(token=token).first()

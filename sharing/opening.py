@@ -71,6 +71,8 @@ class Opened:
 
 def open_link(token: str, *, at: datetime) -> Opened:
     """Return what the token opens. Raises :class:`LinkNotThere`, and :class:`LinkClosed` but for used up views."""
+    if "\0" in token:
+        raise LinkNotThere("There is no such link.")  # PostgreSQL cannot even ask for it
     with scope.across_organizations("a token tells the organization"):
         link = ShareLink.unscoped.filter(token=token).select_related("device__org", "org").first()
     if link is None:

@@ -15,6 +15,7 @@ from django.views.decorators.clickjacking import xframe_options_sameorigin
 
 from captures.models import Capture
 from devices.clocks import clock_of
+from orgs.forms import ServiceForm
 from sharing.models import ShareLink
 from sharing.opening import as_if_open
 from sharing.visitors.door import VisitorRequest
@@ -49,20 +50,24 @@ class MemberAddresses:
     original = image
 
 
-def draw_preview(request: HttpRequest, link: ShareLink) -> HttpResponse:
-    """What a visitor would see of the link, which need not be saved, at once and with any password given."""
+def draw_preview(request: HttpRequest, form: ServiceForm, draft: Callable[[], ShareLink]) -> HttpResponse:
+    """What a visitor would see of the link that ``draft`` makes of the form, at once and with any password given.
+
+    It need not be saved. Where the form is not right yet, or the draft refused, the frame says so.
+    """
+    link = None
+    if form.is_valid():
+        with form.refusals():
+            link = draft()
+    if link is None:
+        problems = [text for texts in form.errors.values() for text in texts]
+        return render(request, "sharing/preview_refused.html", {"problems": problems})
     visitor = cast(VisitorRequest, request)
     visitor.opened = as_if_open(link, at=timezone.now())
     asked = {name: str(value) for name, value in request.GET.items() if name not in OF_THE_PAGE}
     visitor.addresses = MemberAddresses(request.path, asked)  # type: ignore[assignment] # as far as pages ask it
     with timezone.override(clock_of(link.device)):
         return draw(visitor, is_preview=True)
-
-
-def draw_refused(request: HttpRequest, form: Form) -> HttpResponse:
-    """Say in the frame why there is nothing to show yet."""
-    problems = [text for texts in form.errors.values() for text in texts]
-    return render(request, "sharing/preview_refused.html", {"problems": problems})
 
 
 def query_of(form: Form) -> str:

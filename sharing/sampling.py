@@ -51,7 +51,7 @@ class Sampler:
             run = self._run_before(end)
             if not run:
                 return found, None
-            samples, end = self._samples_of(run)
+            samples, end = self._samples_of(run, most=min(MOST_SPANS, count + 1 - len(found)))
             found += samples
             if len(found) > count:
                 return found[:count], found[count - 1].start
@@ -92,9 +92,9 @@ class Sampler:
         rows = captures.newest_first().values_list("captured_at", "pk")[:RUN]
         return [Sample(*row) for row in rows]
 
-    def _samples_of(self, run: list[Sample]) -> tuple[list[Sample], datetime | None]:
-        """The samples that ``run`` begins with, by whichever reaches further back, and from where to go on."""
-        spans = list(self._spans_from(run[0].start))
+    def _samples_of(self, run: list[Sample], *, most: int) -> tuple[list[Sample], datetime | None]:
+        """The samples from the first of ``run`` on, by it or by ``most`` spans, and from where to go on."""
+        spans = list(self._spans_from(run[0].start, most))
         if len(run) == RUN and run[-1].start >= spans[-1][0]:
             return self._first_of(spans), spans[-1][0]
         groups = groupby(run, key=lambda row: self.start_of(row.start))
@@ -104,10 +104,10 @@ class Sampler:
         # Of the last one there may be earlier pictures.
         return samples[:-1], samples[-2].start
 
-    def _spans_from(self, moment: datetime) -> Iterator[tuple[datetime, datetime]]:
+    def _spans_from(self, moment: datetime, count: int) -> Iterator[tuple[datetime, datetime]]:
         """The hour or day of ``moment`` and those before it, one beginning where the next ends."""
         end = self.end_of(moment)
-        for _ in range(MOST_SPANS):
+        for _ in range(count):
             start = self.start_of(end - INSTANT)
             yield start, end
             end = start

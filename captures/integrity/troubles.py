@@ -49,7 +49,7 @@ def _of_pictures() -> Iterator[Trouble]:
 def _of_sweep() -> Iterator[Trouble]:
     if is_sweep_held():
         fix = "Look at the files that no row speaks of (docs/backup.md), then manage.py sweep_files --resume."
-        yield Trouble("Since a restore no file is swept.", fix)
+        yield Trouble("Since a restore no file is swept, and nothing pruned.", fix)
 
 
 def _of_days(now: datetime) -> Iterator[Trouble]:

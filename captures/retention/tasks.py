@@ -5,12 +5,19 @@ import logging
 from django_tasks import task
 
 from captures.retention import deleting, foreseeing, pruning
+from captures.upkeep import is_sweep_held
 
 logger = logging.getLogger(__name__)
 
 
 def prune_tonight() -> None:
-    """Prune the organizations whose night has come, each once. Running it twice, or at once, does no harm."""
+    """Prune the organizations whose night has come, each once. Running it twice, or at once, does no harm.
+
+    Not since a restore onto a storage that had other files, until an operator says so.
+    """
+    if is_sweep_held():
+        logger.warning("Nothing is pruned since the restore; see docs/backup.md, then sweep_files --resume.")
+        return
     pruning.prune_tonight()
 
 

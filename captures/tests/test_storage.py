@@ -17,10 +17,11 @@ from django.test import Client
 from django.utils import timezone
 
 from captures import upkeep
-from captures.models import Capture, HousekeepingRun
+from captures.models import Capture, HousekeepingRun, RetentionPolicy
+from captures.retention.tasks import prune_tonight
 from captures.services import store_capture
 from captures.storage import thumbnail_key
-from captures.upkeep import SweepHeld, SweepReport, hold_sweep_after_restore, sweep_files, sweep_files_daily
+from captures.upkeep import SweepHeld, SweepReport, hold_upkeep_after_restore, sweep_files, sweep_files_daily
 from tests.builders import MOMENT, make_capture, make_device, make_jpeg, make_picture, stored_files
 from tests.problems import refused
 from tests.threads import at_once
@@ -236,13 +237,18 @@ def test_the_sweep_moves_what_no_row_speaks_of_and_nothing_else(world):
 
 
 def test_after_a_restore_nothing_is_swept_until_an_operator_says_so():
-    assert hold_sweep_after_restore() == 0
+    assert hold_upkeep_after_restore() == 0
     key = left_over("readiness/newer-than-the-backup", days=2)
-    assert hold_sweep_after_restore() == 1
+    assert hold_upkeep_after_restore() == 1
     sweep_files_daily()
     with pytest.raises(SweepHeld):
         sweep_files()
-    assert stored_files() == {key}
+    old = make_capture(minutes=-60 * 24 * 400)
+    RetentionPolicy.unscoped.create(org=old.org, days=30)
+    prune_tonight()
+    assert stored_files() == {key, old.storage_key}
+    call_command("prune", org=old.org.slug, stdout=StringIO())  # by hand it can be done
+    assert not old.org.captures.exists()
     assert sweep("--dry-run")[0] == f"would be quarantined  {key}"
     assert sweep("--resume")[0] == f"quarantined  {key}"
 

@@ -1,4 +1,7 @@
-"""Pages about the people of an organization: who is a member, how far, and who is invited."""
+"""Pages about the people of an organization: who is a member, how far, and who is invited.
+
+Removing one is a page of :mod:`sharing.views.people`, which tells of the links that end with it.
+"""
 
 import uuid
 
@@ -11,10 +14,9 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from devices.access import devices_of
 from devices.forms.people import AccessForm, InviteForm, cameras_in_words
 from orgs.access import MemberRequest, requires
-from orgs.forms import ServiceForm
 from orgs.models import Invitation, Membership, Role
 from orgs.services.invitations import invite, link_of, resend_invitation, revoke_invitation
-from orgs.services.memberships import change_membership, remove_member
+from orgs.services.memberships import change_membership
 
 INVITATIONS_SHOWN = 200
 
@@ -78,19 +80,6 @@ def change_member(request: MemberRequest, pk: uuid.UUID) -> HttpResponse:
             messages.success(request, f"Saved: {row.user}.")
             return redirect("people")
     return render(request, "devices/change_member.html", {"form": form, "member": row}, status=form.status)
-
-
-@require_http_methods(["GET", "HEAD", "POST"])
-@requires(Role.ADMIN)
-def remove(request: MemberRequest, pk: uuid.UUID) -> HttpResponse:
-    row = _member_or_404(request, pk)
-    form = ServiceForm(request.POST if request.method == "POST" else None)
-    if form.is_valid():
-        with form.refusals():
-            remove_member(membership=row, acting_membership=request.membership)
-            messages.success(request, f"{row.user} is not a member any more.")
-            return redirect("people")
-    return render(request, "devices/remove_member.html", {"form": form, "member": row}, status=form.status)
 
 
 def _member_or_404(request: MemberRequest, pk: uuid.UUID) -> Membership:

@@ -127,9 +127,9 @@ class ShareForm(TermsForm):
         if not self.errors and not given.get("never") and given["expires_in_days"] is None:
             self.add_error("expires_in_days", "Say after how many days it ends, or that it never does.")
         if given.get("kind") == LinkKind.RANGE:
-            for name in ("range_from", "range_until"):
+            for name, which in (("range_from", "first"), ("range_until", "last")):
                 if not given.get(name) and name not in self.errors:
-                    self.add_error(name, "Choose a day.")
+                    self.add_error(name, f"Choose the {which} day.")
         return given
 
     def shown(self) -> dict[str, Any]:

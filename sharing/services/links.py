@@ -1,11 +1,9 @@
 """Links made, changed and taken back by members."""
 
 import secrets
-from collections.abc import Collection
 from copy import copy
 from datetime import datetime, timedelta
 from typing import Any, Required, TypedDict, Unpack
-from urllib.parse import urlsplit
 
 from django.contrib.auth.hashers import make_password
 from django.db import transaction
@@ -20,6 +18,7 @@ from orgs.services.powers import refuse_no_admin
 from orgs.services.validation import validate
 from sharing.access import links_among, links_of, policy_of, refuse_sharing
 from sharing.models import LinkKind, ShareLink, ShareLinkQuerySet, SharingPolicy
+from sharing.origins import origins_of
 
 # 192 bits, as 32 characters of an address: nobody guesses one.
 TOKEN_BYTES = 24
@@ -240,7 +239,12 @@ def _hashed(password: str) -> str:
 
 def _check(link: ShareLink) -> None:
     """Raise :class:`InvalidLink` for what a link cannot be, each with its sentence."""
-    link.embed_origins = _origins(link.embed_origins)
+    if len(link.embed_origins) > MOST_EMBED_ORIGINS:
+        raise _refused("embed_origins", f"At most {MOST_EMBED_ORIGINS} sites can embed a link.")
+    try:
+        link.embed_origins = origins_of(link.embed_origins)
+    except ValueError as error:
+        raise _refused("embed_origins", str(error)) from error
     if link.embed_origins and link.password_hash:
         raise _refused("embed_origins", "A link with a password cannot be embedded: nobody could enter it there.")
     if link.max_views is not None and link.max_views < 1:
@@ -252,27 +256,6 @@ def _check(link: ShareLink) -> None:
     ):
         raise _refused("range_until", "The span of days must end after it begins.")
     validate(link, InvalidLink, besides=["org", "device", "capture", "created_by"])
-
-
-def _origins(texts: Collection[str]) -> list[str]:
-    """Origins of sites as a browser compares them (RFC 6454), each once."""
-    if len(texts) > MOST_EMBED_ORIGINS:
-        raise _refused("embed_origins", f"At most {MOST_EMBED_ORIGINS} sites can embed a link.")
-    return sorted({_origin(text.strip()) for text in texts})
-
-
-def _origin(text: str) -> str:
-    try:
-        parts = urlsplit(text)
-        host, port = parts.hostname, parts.port
-    except ValueError:
-        host, port = None, None
-    is_bare = host and parts.path in ("", "/") and not (parts.query or parts.fragment or parts.username)
-    # Nothing else may get into a header with what browsers read as more than one origin.
-    is_plain = host and host.isascii() and all(char.isalnum() or char in ".-" for char in host)
-    if not (is_bare and is_plain and parts.scheme in ("https", "http")):
-        raise _refused("embed_origins", f"{text!r} is no site; one is written like https://www.example.org.")
-    return f"{parts.scheme}://{host}" + (f":{port}" if port else "")
 
 
 def _refused(field: str, sentence: str) -> InvalidLink:

@@ -171,6 +171,7 @@ def test_a_preview_of_the_link_gets_no_full_picture_and_counts_nothing(capture, 
     robot = {"User-Agent": agent}
     names = ("image", "original", "thumbnail")
     assert [get(link, name, **robot).status_code for name in names] == [403, 403, 200]
+    assert Client().head(f"/s/{link.token}/pictures/{capture.pk}/image", headers=robot).status_code == 403
     paths = ("latest.jpg", "preview.jpg", "")
     found = [Client().get(f"/s/{link.token}/{path}".rstrip("/"), headers=robot) for path in paths]
     assert [answer.status_code for answer in found] == [403, 200, 200]

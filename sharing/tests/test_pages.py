@@ -128,6 +128,7 @@ def test_the_page_of_the_latest_looks_again_by_itself_until_it_is_told_not_to(ca
     page = get(link)
     assert re.search(r'<meta http-equiv="refresh" content="\d+">', page.text)
     assert re.search(r'age age--stale">Last picture \d+ days ago<', page.text)
+    assert f'href="/s/{link.token}?refresh=off">Stop that' in page.text
     assert "http-equiv" not in get(link, refresh="off").text
     assert "http-equiv" not in get(make_link(capture)).text
 
@@ -236,7 +237,8 @@ def test_a_closed_link_says_of_what_kind_it_was_why_and_how_to_ask_again(capture
 
 
 def test_an_unknown_link_is_not_there_and_guessing_is_limited_but_a_good_one_opens(capture, settings):
-    settings.RATE_LIMITS = settings.RATE_LIMITS | {"share_address": "3/5m"}
+    settings.RATE_LIMITS = settings.RATE_LIMITS | {"share_address": "4/5m"}
+    assert Client().get("/s/no%00body").status_code == 404
     good, gone = make_link(capture), make_link(capture, expires_at=NOW - HOUR)
     tried = (
         "/s/nobody",
@@ -264,6 +266,10 @@ def test_a_link_is_embedded_by_the_sites_it_names_and_by_no_other(capture):
     assert other["X-Frame-Options"] == "DENY"
     nowhere = get(make_link(capture, LinkKind.DEVICE), "/embed")
     assert (nowhere.status_code, nowhere["X-Frame-Options"]) == (404, "DENY")
+    for refused in (guarded(capture), make_link(capture, expires_at=NOW - HOUR)):
+        answer = get(refused, "/embed")
+        assert answer["X-Frame-Options"] == "DENY"
+        assert "frame-ancestors 'none'" in answer["Content-Security-Policy"]
 
 
 def test_in_a_frame_addresses_carry_the_visit_since_no_cookie_does(capture):

@@ -11,6 +11,7 @@ from django.utils.html import escape
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 
+from devices.clocks import clock_of
 from orgs.absolute import absolute_url
 from orgs.access import MemberRequest, requires
 from orgs.models import Role
@@ -19,7 +20,7 @@ from sharing.days import days_of
 from sharing.forms.links import ChangeForm
 from sharing.models import LinkState, ShareLink
 from sharing.opening import as_if_open, states_of
-from sharing.previewing import draw_preview, draw_refused, in_our_frame, query_of, shows_frame
+from sharing.previewing import draw_preview, in_our_frame, query_of, shows_frame
 from sharing.qr import qr_png, qr_svg
 from sharing.services.links import change_link, draft_change, revoke_link
 from sharing.sign import sign_of
@@ -44,6 +45,7 @@ def link_page(request: MemberRequest, pk: uuid.UUID) -> HttpResponse:
         "shows": shows_in_words(link),
         "ends_at": as_if_open(link, at=now).ends_at,
         "days": days_of(link, at=now),
+        "zone": clock_of(link.device),
     }
     return render(request, "sharing/link.html", context)
 
@@ -77,10 +79,9 @@ def change(request: MemberRequest, pk: uuid.UUID) -> HttpResponse:
 def preview_change(request: MemberRequest, pk: uuid.UUID) -> HttpResponse:
     link = _link_or_404(request, pk)
     form = ChangeForm(request.GET, link=link, policy=policy_of(link.org))
-    if form.is_valid():
-        with form.refusals():
-            return draw_preview(request, draft_change(link=link, membership=request.membership, **form.terms()))
-    return draw_refused(request, form)
+    return draw_preview(
+        request, form, lambda: draft_change(link=link, membership=request.membership, **form.terms())
+    )
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

@@ -18,7 +18,7 @@ from orgs.models import Role
 from sharing.access import policy_of, refuse_sharing
 from sharing.forms.links import ShareForm
 from sharing.models import LinkKind
-from sharing.previewing import draw_preview, draw_refused, in_our_frame, query_of, shows_frame
+from sharing.previewing import draw_preview, in_our_frame, query_of, shows_frame
 from sharing.services.links import create_link, draft_link
 
 # What a page that leads here may say of what is meant.
@@ -81,12 +81,9 @@ def _form_page(request: MemberRequest, device: Device, capture: Capture | None =
 
 def _preview(request: MemberRequest, device: Device, capture: Capture | None = None) -> HttpResponse:
     form = _form(request, device, capture, request.GET)
-    if form.is_valid():
-        with form.refusals():
-            return draw_preview(
-                request, draft_link(membership=request.membership, **_wanted(form, device, capture))
-            )
-    return draw_refused(request, form)
+    return draw_preview(
+        request, form, lambda: draft_link(membership=request.membership, **_wanted(form, device, capture))
+    )
 
 
 def _form(request: MemberRequest, device: Device, capture: Capture | None, data: Any) -> ShareForm:

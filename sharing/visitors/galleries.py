@@ -94,7 +94,8 @@ def draw(request: VisitorRequest, *, in_frame: bool = False, is_preview: bool = 
     context = _of_one(request, newest) if newest else _common(request, None)
     if newest and (fresh := freshness(showing, newest)):
         is_refreshed = not is_preview and request.GET.get("refresh") != "off"
-        context |= {"fresh": fresh, "is_refreshed": is_refreshed}
+        still = request.addresses.gallery(refresh="off")
+        context |= {"fresh": fresh, "is_refreshed": is_refreshed, "still": still}
     return render(request, "sharing/visitor/picture.html", context | shown_as)
 
 

@@ -17,6 +17,10 @@ class Unfinished(BackupError):
     """There are the rows of another backup, whose restore was cut short."""
 
 
+class StorageInUse(BackupError):
+    """The storage has files that the backup does not know: somebody may use it, or pictures came since."""
+
+
 class UnknownVersion(BackupError):
     """It was made by a Visant that this one does not know."""
 

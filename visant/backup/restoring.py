@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 from django.apps import apps
 from django.contrib.contenttypes.models import ContentType
@@ -17,7 +17,7 @@ from django.utils.module_loading import import_string
 from tqdm import tqdm
 
 from orgs import scope
-from visant.backup.errors import BackupError, NotEmpty, StorageAway, Unfinished
+from visant.backup.errors import BackupError, NotEmpty, StorageAway, StorageInUse, Unfinished
 from visant.backup.folder import StoredBackup
 from visant.backup.pictures import copy_out, several_at_once
 from visant.backup.schema import bring_to, bring_up_to_date, refuse_unknown
@@ -50,12 +50,13 @@ class RestoreReport:
         return self.outcomes.total() - self.files - self.outcomes["deleted"]
 
 
-def restore_backup(backup: StoredBackup, *, quiet: bool = False) -> RestoreReport:
+def restore_backup(backup: StoredBackup, *, into_used_storage: bool = False, quiet: bool = False) -> RestoreReport:
     """Put everything back: the files first, then all rows in one transaction, so that no row is without its bytes.
 
     Cut short at any point, it goes on when it is run again. An older backup is loaded into the schema it was made
     with and migrated on. Raises :class:`NotEmpty` where there are other rows, :class:`Unfinished` where another
-    backup was not restored to its end, and other :class:`BackupError`; OSError when the storage is away.
+    backup was not restored to its end, unless ``into_used_storage`` :class:`StorageInUse` where there are other
+    files than the backup's, and other :class:`BackupError`; OSError when the storage is away.
     """
     alias = DEFAULT_DB_ALIAS
     with scope.across_organizations("a restore is of all organizations"):
@@ -65,12 +66,14 @@ def restore_backup(backup: StoredBackup, *, quiet: bool = False) -> RestoreRepor
             _refuse_rows(alias)
         backup.refuse_altered()
         _refuse_bad_storage()
+        if not into_used_storage:
+            _refuse_storage_in_use(backup)
         report = RestoreReport(rows=_rows_in(backup), lacking_secrets=lacking(backup.manifest))
         _put_files_back(backup, report, quiet=quiet)
         if not is_loaded:
             load_rows(backup, alias, quiet=quiet, loaded=lambda: note_restore(backup.identity, alias))
         bring_up_to_date(alias)
-        report.without_row = import_string("captures.upkeep.hold_sweep_after_restore")()
+        report.without_row = import_string("captures.upkeep.hold_upkeep_after_restore")()
         note_end(alias)
     return report
 
@@ -122,6 +125,29 @@ def _refuse_bad_storage() -> None:
     """Before anything is written; a bucket that is missing is made."""
     for trouble in import_string("captures.storage.checks.storage_trouble")():
         raise StorageAway(f"{trouble.what} {trouble.fix}")
+
+
+def _refuse_storage_in_use(backup: StoredBackup) -> None:
+    """Two installations on one storage would sweep and prune each other's files.
+
+    What a restore was just writing when it was killed is none of another's, and goes.
+    """
+    intended_key = import_string("captures.storage.files.intended_key")
+    storage, drafts = cast(Any, default_storage), []
+    # Hashes, for there may be millions; a file that is taken for another by chance is seen by the sweep.
+    known = {hash(entry.key) for entry in backup.entries()}
+    for file in storage.list_files():
+        key = intended_key(file.key)
+        if key != file.key:
+            drafts.append(file.key)
+        if hash(key) not in known:
+            raise StorageInUse(
+                f"The storage has files that the backup does not know, as {file.key}. Restore into a folder or "
+                "bucket of its own. Only when no other installation uses this one, and what is in it is to be "
+                "kept: --into-used-storage (docs/backup.md)."
+            )
+    for draft in drafts:
+        storage.delete(draft)
 
 
 def _put_files_back(backup: StoredBackup, report: RestoreReport, *, quiet: bool) -> None:

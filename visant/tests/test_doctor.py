@@ -226,7 +226,7 @@ def test_pictures_that_are_not_what_they_were_are_red(well):
 @pytest.mark.django_db
 def test_a_sweep_that_is_held_is_told(well):
     HousekeepingRun.objects.create(job=SWEEP_HELD, day=timezone.now().date())
-    assert findings_of("upkeep") == (0, [("warning", "Since a restore no file is swept.")])
+    assert findings_of("upkeep") == (0, [("warning", "Since a restore no file is swept, and nothing pruned.")])
 
 
 @pytest.mark.django_db

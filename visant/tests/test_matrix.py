@@ -221,6 +221,7 @@ TOKEN = Behind(of_token, only="member")
 LINK = Behind(of_link, open=True)
 # Admins see all links, other members their own.
 MADE_BY_MEMBER = Behind(lambda world: {"token": world.link_of_member.token}, otherwise={"limited": "404"})
+LINK_PAGE = Behind(lambda world: {"pk": world.link_of_member.pk}, otherwise={"limited": "404"})
 SHARED_PICTURE = Behind(lambda world: {**of_link(world), "pk": world.capture.pk}, open=True)
 # Only a camera's key is asked for; what a person shows is none.
 OF_CAMERA_ALONE = Behind(
@@ -235,6 +236,8 @@ BEHIND = {
     "/captures/{pk}/label": CAPTURE,
     "/captures/{pk}/live": CAPTURE,
     "/captures/{pk}/release": CAPTURE,
+    "/captures/{pk}/share": CAPTURE,
+    "/captures/{pk}/share/preview": CAPTURE,
     "/captures/{pk}/thumbnail": CAPTURE,
     "/pictures/{signature}/{ends}/{key}": Behind(of_signed_picture, open=True),
     "/cameras/{pk}": CAMERA,
@@ -260,6 +263,8 @@ BEHIND = {
     "/cameras/{pk}/schedules/{schedule_pk}/switch": CAMERA,
     "/cameras/{pk}/service/{step}": Behind(lambda world: {"pk": world.device.pk, "step": "suspend"}, camera=True),
     "/cameras/{pk}/settings": CAMERA,
+    "/cameras/{pk}/share": CAMERA,
+    "/cameras/{pk}/share/preview": CAMERA,
     "/cameras/{pk}/told": CAMERA,
     "/cameras/{pk}/trigger": CAMERA,
     "/organization/people/{pk}": Behind(of_member),
@@ -284,6 +289,13 @@ BEHIND = {
     "/account/password/new/{uidb36}-{key}": Behind(fixed(uidb36=int_to_base36(1), key="set-password"), open=True),
     "/join/{token}": Behind(lambda world: {"token": world.link}, open=True),
     "/api/s/{token}": Behind(of_link, open=True, data=lambda world: {"password": ""}),
+    "/sharing/{pk}": LINK_PAGE,
+    "/sharing/{pk}/change": LINK_PAGE,
+    "/sharing/{pk}/change/preview": LINK_PAGE,
+    "/sharing/{pk}/qrcode.png": LINK_PAGE,
+    "/sharing/{pk}/qrcode.svg": LINK_PAGE,
+    "/sharing/{pk}/sign": LINK_PAGE,
+    "/sharing/{pk}/take-back": LINK_PAGE,
     "/s/{token}": LINK,
     "/s/{token}/embed": LINK,
     "/s/{token}/latest.jpg": LINK,

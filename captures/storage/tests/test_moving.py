@@ -12,6 +12,7 @@ from django.db import connection
 from django.test import Client
 from django.utils import timezone
 
+from captures.derivatives import small_of, view_of
 from captures.evaluation.services import evaluate_next
 from captures.models import Capture, Export
 from captures.storage.moving import move_files
@@ -219,3 +220,18 @@ def test_exports_go_along_there_and_back(s3, start):
     with default_storage.open(kept.storage_key) as file:
         assert file.read() == b"zip" * 1000
     assert "2 copied" in move("--to", "filesystem", "--verify")
+
+
+def test_what_was_made_for_outsiders_is_not_moved_but_goes_from_where_it_was(s3, start):
+    row = make_capture(seed=1)
+    view, small = view_of(row), small_of(row)
+    start("s3", fallback="filesystem")
+    assert move("--to", "s3") == "1 files: 1 copied. Verified: 0. Deleted in the source: 0."
+    assert stored_files(storages["filesystem"]) == {row.storage_key, view, small}
+    assert move("--to", "s3", "--delete-source") == (
+        "1 files: 1 there already. Verified: 1. Deleted in the source: 1."
+    )
+    assert stored_files(storages["filesystem"]) == set()
+    start("s3")
+    assert view_of(row) == view
+    assert s3.names() == {row.storage_key, view}

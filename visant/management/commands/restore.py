@@ -19,11 +19,16 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("path", type=Path, metavar="PATH")
+        parser.add_argument(
+            "--into-used-storage",
+            action="store_true",
+            help="though the storage has files that the backup does not know; no other installation may use it",
+        )
 
-    def handle(self, *, path: Path, **options: Any) -> None:
+    def handle(self, *, path: Path, into_used_storage: bool, **options: Any) -> None:
         try:
             backup = find_backup(path)
-            report = restore_backup(backup, quiet=options["verbosity"] == 0)
+            report = restore_backup(backup, into_used_storage=into_used_storage, quiet=options["verbosity"] == 0)
         except BackupError as error:
             raise CommandError(str(error)) from error
         except OSError as error:
@@ -46,7 +51,8 @@ class Command(BaseCommand):
             self.style.ERROR(
                 f"THE STORAGE HAS {report.without_row} FILES THAT NO ROW SPEAKS OF: newer than the backup, or "
                 "another installation's. If another installation uses this storage, do not start this one. "
-                "Nothing is swept until manage.py sweep_files --resume; what to do before: docs/backup.md."
+                "Nothing is swept or pruned by night until manage.py sweep_files --resume; what to do before: "
+                "docs/backup.md."
             )
         )
 

@@ -1,0 +1,110 @@
+"""Sharing: from the page of a picture to a stranger's browser, by what was drawn to be scanned."""
+
+import io
+from datetime import timedelta
+
+import cv2
+import numpy as np
+import pytest
+from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage
+from django.utils import timezone
+from PIL import Image
+from playwright.sync_api import Page, expect
+
+from captures.models import Capture
+from captures.retention.tests.builders import make_policy
+from captures.storage import thumbnail_key
+from devices.models import Device
+from devices.services.schedules import add_schedule
+from orgs.models import Role
+from sharing.models import LinkDay, LinkKind, ShareLink, SharingPolicy
+from tests.browser.test_pages import FAINT_TEXTS, SMALL_TARGETS
+from tests.builders import make_capture, make_device, make_jpeg, make_link, make_member, make_org, owner_of
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def device() -> Device:
+    device, _ = make_device(make_org(time_zone="UTC"), "Gate")
+    for number in range(5):
+        capture = make_capture(
+            device, minutes=number * 30, verdict="abnormal" if number == 3 else "normal", reason="As usual."
+        )
+        name = default_storage.save(
+            thumbnail_key(capture.storage_key), ContentFile(make_jpeg(number, size=(400, 300)))
+        )
+        Capture.unscoped.filter(pk=capture.pk).update(thumbnail_key=name)
+    return device
+
+
+def decoded(png: bytes) -> str:
+    """The text of the QR code in a picture, as a scanner reads it."""
+    pixels = np.asarray(Image.open(io.BytesIO(png)).convert("L"))
+    text, _, _ = cv2.QRCodeDetector().detectAndDecode(pixels)
+    return str(text)
+
+
+def fits(page: Page) -> bool:
+    return bool(page.evaluate("document.documentElement.scrollWidth <= innerWidth"))
+
+
+def test_a_picture_is_shared_and_its_code_opens_it_for_a_stranger(make_page, device, live_server, settings):
+    settings.VISANT_URL = live_server.url
+    capture = device.captures.newest_first().first()
+    page = make_page(user=make_member(device.org, Role.MEMBER))
+    page.goto(f"/captures/{capture.pk}")
+    page.get_by_role("link", name="Share", exact=True).click()
+    seen = page.frame_locator("iframe")
+    expect(seen.get_by_role("heading", name=device.name)).to_be_visible()
+    expect(seen.get_by_text("As usual.")).to_be_visible()
+    page.get_by_text("More terms").click()
+    page.get_by_label("Hide verdicts and reasons").check()
+    expect(seen.get_by_text("As usual.")).to_have_count(0)
+    page.get_by_role("button", name="Share").click()
+    link = ShareLink.unscoped.get()
+    url = f"{live_server.url}/s/{link.token}"
+    expect(page.locator("#link")).to_have_text(url)
+    png = page.request.get(f"/sharing/{link.pk}/qrcode.png").body()
+    drawn = page.get_by_alt_text("QR code of the link").screenshot()
+    assert (decoded(png), decoded(drawn)) == (url, url)
+    stranger = make_page()
+    stranger.goto(decoded(drawn))
+    expect(stranger.get_by_role("heading", name=device.name)).to_be_visible()
+    expect(stranger.get_by_role("img")).to_be_visible()
+    expect(stranger.get_by_text("As usual.")).to_have_count(0)
+
+
+@pytest.mark.once
+@pytest.mark.parametrize(("width", "scheme"), [(1440, "light"), (360, "dark")])
+def test_it_fits(make_page, device, width, scheme, tmp_path):
+    capture = device.captures.newest_first().first()
+    owner, now = owner_of(device.org), timezone.now()
+    SharingPolicy.unscoped.create(org=device.org, contact="porter@example.org")
+    make_policy(device.org, days=30)
+    add_schedule(device=device, label="By day", interval_seconds=600, acting_user=owner)
+    made = {"created_by": owner, "expires_at": now + timedelta(days=7), "token": f"{'x' * 32}"}
+    link = make_link(
+        capture, LinkKind.DEVICE, note="For the site manager", embed_origins=["https://www.example.org"], **made
+    )
+    make_link(capture, LinkKind.RANGE, revoked_at=now)
+    make_link(capture, LinkKind.LATEST, view_count=3, max_views=3, last_viewed_at=now)
+    for back in range(9):
+        LinkDay.unscoped.create(
+            org=device.org, link=link, day=now.date() - timedelta(days=back), views=back * 2, visitors=back
+        )
+    page = make_page(user=owner, viewport={"width": width, "height": 900}, color_scheme=scheme)
+    own = f"/sharing/{link.pk}"
+    addresses = [f"/cameras/{device.pk}/share?kind=range", f"/captures/{capture.pk}/share", "/sharing", own]
+    addresses += [f"{own}/{name}" for name in ("change", "sign", "take-back")]
+    addresses += ["/sharing/policy", "/sharing/take-back?show=1"]
+    addresses += [f"/captures/{capture.pk}", f"/?camera={device.pk}"]
+    for address in addresses:
+        page.goto(address)
+        page.wait_for_load_state("networkidle")
+        name = address.partition("?")[0].replace(str(link.pk), "link").replace("/", "_")
+        page.screenshot(path=tmp_path / f"{name}_{width}_{scheme}.png", full_page=True)
+        assert fits(page), address
+        assert page.evaluate(FAINT_TEXTS) == [], address
+        assert page.evaluate(SMALL_TARGETS) == [], address
