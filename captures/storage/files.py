@@ -1,6 +1,7 @@
 """Pictures as local files."""
 
 import os
+import re
 import secrets
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -10,6 +11,8 @@ from django.core.files.base import File
 from django.core.files.storage import FileSystemStorage
 
 from captures.storage.keys import StoredFile
+
+DRAFT = re.compile(r"\.(?P<name>.+)\.[0-9a-f]{8}\.part")
 
 
 class DurableFileSystemStorage(FileSystemStorage):
@@ -44,6 +47,13 @@ class DurableFileSystemStorage(FileSystemStorage):
                 key = str(path.relative_to(root))
                 if key.startswith(prefix):
                     yield from _as_stored(key, path)
+
+
+def intended_key(key: str) -> str:
+    """The key that a file was to get whose writer was killed; that of any other file is its own."""
+    folder, slash, name = key.rpartition("/")
+    draft = DRAFT.fullmatch(name)
+    return f"{folder}{slash}{draft['name']}" if draft else key
 
 
 def _as_stored(key: str, path: Path) -> Iterator[StoredFile]:

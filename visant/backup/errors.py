@@ -13,12 +13,12 @@ class NotEmpty(BackupError):
     """There are rows already: a restore would mix two installations."""
 
 
-class StorageInUse(BackupError):
-    """The storage has files that the backup does not know: somebody may use it, or pictures came since."""
-
-
 class Unfinished(BackupError):
     """There are the rows of another backup, whose restore was cut short."""
+
+
+class StorageInUse(BackupError):
+    """The storage has files that the backup does not know: somebody may use it, or pictures came since."""
 
 
 class UnknownVersion(BackupError):

@@ -128,16 +128,26 @@ def _refuse_bad_storage() -> None:
 
 
 def _refuse_storage_in_use(backup: StoredBackup) -> None:
-    """Two installations on one storage would sweep and prune each other's files."""
+    """Two installations on one storage would sweep and prune each other's files.
+
+    What a restore was just writing when it was killed is none of another's, and goes.
+    """
+    intended_key = import_string("captures.storage.files.intended_key")
+    storage, drafts = cast(Any, default_storage), []
     # Hashes, for there may be millions; a file that is taken for another by chance is seen by the sweep.
     known = {hash(entry.key) for entry in backup.entries()}
-    for file in cast(Any, default_storage).list_files():
-        if hash(file.key) not in known:
+    for file in storage.list_files():
+        key = intended_key(file.key)
+        if key != file.key:
+            drafts.append(file.key)
+        if hash(key) not in known:
             raise StorageInUse(
                 f"The storage has files that the backup does not know, as {file.key}. Restore into a folder or "
                 "bucket of its own. Only when no other installation uses this one, and what is in it is to be "
                 "kept: --into-used-storage (docs/backup.md)."
             )
+    for draft in drafts:
+        storage.delete(draft)
 
 
 def _put_files_back(backup: StoredBackup, report: RestoreReport, *, quiet: bool) -> None:

@@ -148,9 +148,9 @@ def count(server: Server, table: str) -> int:
     return 0
 
 
-def has_pictures(s3: S3Server) -> bool:
+def has_pictures(s3: S3Server, number: int) -> bool:
     with suppress(s3.client().exceptions.NoSuchBucket):
-        return bool(s3.names())
+        return len(s3.names()) == number
     return False
 
 
@@ -160,8 +160,10 @@ def test_outgrowing_one_machine_is_a_restore(old, backups, tmp_path):
     assert len(files) == 6
     with S3Server() as s3, installation(tmp_path / "new", **s3.environment) as new:
         blocked = backup.content(sorted(backup.entries())[-1])
+        # All that can be put back: of what a killed process had begun to send, none comes later then.
+        others = sum(backup.content(entry) != blocked for entry in backup.entries())
         with fifo_instead_of(blocked), killed(new, "restore", str(backups)):
-            wait_for(partial(has_pictures, s3))
+            wait_for(partial(has_pictures, s3, others))
         assert count(new, "orgs_organization") == 0
         bucket = s3.client()
         bucket.put_object(Bucket=s3.bucket, Key="another/installations.jpeg", Body=b"kept")
@@ -215,9 +217,14 @@ def test_killed_while_it_loads_rows_it_has_loaded_none_and_is_run_again(old, bac
         with fed_once(backup.folder / captures) as is_waited_for, killed(new, "restore", str(backups)):
             wait_for(lambda: len(list(new.media.rglob("*.jpeg"))) == 6 and is_waited_for())
         assert (count(new, "orgs_organization"), count(new, "orgs_user")) == (0, 0)
+        whole = set(new.media.rglob("*.jpeg"))
+        one = min(whole)
+        one.rename(one.with_name(f".{one.name}.0123abcd.part"))  # had it been killed a little earlier
         rows = sum(table["rows"] for table in backup.manifest["tables"])
         printed = new.manage("restore", str(backups))
-        assert f"{rows} rows and 6 files are back (6 files were there already)" in printed
+        assert f"{rows} rows and 6 files are back (5 files were there already)" in printed
+        assert {path for path in new.media.rglob("*") if path.is_file()} == whole
+        assert count(new, "captures_housekeepingrun WHERE job = 'sweep held'") == 0
         new.manage("backup", str(tmp_path / "again"))
         assert sums(find_backup(tmp_path / "again")) == sums(backup)
 
@@ -258,16 +265,17 @@ def test_an_older_backup_is_loaded_as_it_was_and_migrated_on_whenever_it_is_kill
     with installation(tmp_path / "new") as new:
         new.media.mkdir()
         (new.media / "newer.jpeg").touch()
-        with killed(new, "restore", str(older.folder)):
+        again = ["restore", str(older.folder), "--into-used-storage"]
+        with killed(new, *again):
             wait_for(lambda: count(new, "orgs_organization"))
         assert f"rows of the backup {older.identity}, whose restore was cut short" in refused(
-            new, "restore", str(backups)
+            new, "restore", str(backups), "--into-used-storage"
         )
-        printed = new.manage("restore", str(older.folder))
+        printed = new.manage(*again)
         # Of what comes after the rows nothing was left out.
         held = new.rows("SELECT finished_at FROM captures_housekeepingrun WHERE job = 'sweep held'")
         assert held == [(None,)]
-        assert "The database has rows" in refused(new, "restore", str(older.folder))
+        assert "The database has rows" in refused(new, *again)
         assert f"{sum(table['rows'] for table in older.manifest['tables'])} rows and 6 files are back" in printed
         query = "SELECT record_id, sha256, not_judged FROM captures_capture"
         assert sorted(new.rows(query)) == sorted(old.rows(query))

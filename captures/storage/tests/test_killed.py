@@ -2,6 +2,7 @@
 
 import hashlib
 import subprocess
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -20,7 +21,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 CAPTURES = 12
 FILES = 2 * CAPTURES
 # Long enough for whoever waits to be killed meanwhile; and for others to see how files go, one after the other.
-FOR_EVER, A_MOMENT = 60, 0.1
+FOR_EVER, A_MOMENT = 60, 0.5
 
 
 @pytest.fixture
@@ -48,8 +49,13 @@ def local_digests() -> dict[str, str]:
 
 
 def remote_digests(s3: S3Server) -> dict[str, str]:
-    read = {name: s3.client().get_object(Bucket=s3.bucket, Key=name)["Body"].read() for name in s3.names()}
-    return {name: hashlib.sha256(data).hexdigest() for name, data in read.items()}
+    found, client = {}, s3.client()
+    for name in s3.names():
+        # What a killed run asked for is done all the same: a file may still go.
+        with suppress(client.exceptions.NoSuchKey):
+            data = client.get_object(Bucket=s3.bucket, Key=name)["Body"].read()
+            found[name] = hashlib.sha256(data).hexdigest()
+    return found
 
 
 def is_in(s3: S3Server, name: str) -> bool:
@@ -81,7 +87,7 @@ def test_killed_before_it_could_read_again_it_has_deleted_nothing(digests, s3):
     assert local_digests() == digests
     s3.mend()
     s3.slow(A_MOMENT, "GET")
-    kill_when(lambda: len(local_digests()) < FILES, move("s3", s3))
+    kill_when(lambda: len(stored_files(storages["filesystem"])) < FILES, move("s3", s3))
     s3.mend()
     assert_whole_in_one(digests, source=local_digests(), target=remote_digests(s3))
     assert 0 < len(local_digests()) < FILES
