@@ -187,12 +187,6 @@ class Capture(Row, TenantModel):
             models.Index(fields=["org", "-captured_at", "-id"], name="captures_capture_org_time"),
             models.Index(fields=["device", "-captured_at", "-id"], name="captures_capture_device_time"),
             models.Index(fields=["org", "verdict", "-captured_at", "-id"], name="captures_capture_verdict_time"),
-            # The judged ones of a camera, which are all that links show, beside many that are not.
-            models.Index(
-                fields=["device", "-captured_at", "-id"],
-                condition=models.Q(verdict__isnull=False),
-                name="captures_capture_judged",
-            ),
             # What the workers claim next.
             models.Index(
                 fields=["evaluation_due_at"],

@@ -34,7 +34,7 @@ def _start_postgresql() -> str:
     atexit.register(server.cleanup)
     # Nobody pulls its plug, and it is thrown away: it need not wait for the disk.
     with psycopg.connect(server.get_uri(), autocommit=True) as connection:
-        for name in ("fsync", "synchronous_commit", "full_page_writes"):
+        for name in ("fsync", "full_page_writes"):
             connection.execute(f"ALTER SYSTEM SET {name} = off")
         connection.execute("SELECT pg_reload_conf()")
     return server.get_uri()

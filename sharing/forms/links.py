@@ -48,10 +48,7 @@ class TermsForm(ServiceForm):
     sampling = forms.ChoiceField(label="Pictures", choices=Sampling.choices, initial=Sampling.ALL)
     download_allowed = forms.BooleanField(label="Let visitors download the originals", required=False)
     verdict_hidden = forms.BooleanField(label="Hide verdicts and reasons", required=False)
-    picture_in_preview = forms.BooleanField(
-        label="Show a picture in previews of messengers, unless there is a password or a limit of views",
-        required=False,
-    )
+    picture_in_preview = forms.BooleanField(label="Show a picture in previews of messengers", required=False)
     embed_origins = forms.CharField(
         label="Sites that may embed it",
         required=False,

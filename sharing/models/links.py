@@ -158,5 +158,5 @@ class ShareLink(Row, TenantModel):
 
     @property
     def previews_picture(self) -> bool:
-        """Whether programs that preview the link get a picture: not where people need a password or a view."""
-        return self.picture_in_preview and not self.password_hash and self.max_views is None
+        """Whether programs that preview the link get a picture: not where people need a password."""
+        return self.picture_in_preview and not self.password_hash

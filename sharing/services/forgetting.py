@@ -7,30 +7,24 @@ from django.utils import timezone
 
 from orgs import scope
 from orgs.zones import first_known
-from sharing.models import LinkDay, LinkReport, LinkVisit
+from sharing.models import LinkDay, LinkVisit
 
 logger = logging.getLogger(__name__)
 
 # Longer than a visit, whose row says that it was counted, and than the longest day, whose visitors it tells apart.
 VISITS_KEPT = timedelta(hours=26)
-# For so long a settled report, with the address that its reporter gave, can be looked up.
-REPORTS_KEPT = timedelta(days=180)
 # A request that came before midnight may still be at work.
 LATE = timedelta(minutes=10)
 AT_ONCE = 1000
 
 
 def forget_visitors(*, now: datetime | None = None) -> None:
-    """Empty the salts of days that are over, delete visits that have ended and reports settled long ago.
-
-    Safe to run often and at once.
-    """
+    """Empty the salts of days that are over, and delete visits that have ended. Safe to run often and at once."""
     now = now or timezone.now()
     with scope.across_organizations("forgets the visitors of all organizations"):
         salts, visits = _empty_salts(now - LATE), _delete_visits(now - VISITS_KEPT)
-        reports, _ = LinkReport.unscoped.filter(settled_at__lt=now - REPORTS_KEPT).delete()
-    if salts or visits or reports:
-        logger.info("Visitors forgotten: salts of %d days, %d visits, %d reports.", salts, visits, reports)
+    if salts or visits:
+        logger.info("Visitors forgotten: salts of %d days, %d visits.", salts, visits)
 
 
 def _empty_salts(moment: datetime) -> int:

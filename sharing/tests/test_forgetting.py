@@ -4,9 +4,8 @@ from datetime import UTC, date, datetime, timedelta
 from uuid import uuid4
 
 import pytest
-from django.utils import timezone
 
-from sharing.models import LinkDay, LinkReport, LinkVisit
+from sharing.models import LinkDay, LinkVisit
 from sharing.services import forgetting
 from sharing.services.forgetting import forget_visitors
 from sharing.visitors.visit import LASTS
@@ -87,14 +86,3 @@ def test_many_are_forgotten_in_parts_and_again_is_nothing(monkeypatch):
     assert len([sql for sql in first if sql.startswith("UPDATE")]) == 3
     assert (salted(), LinkVisit.unscoped.count()) == (set(), 0)
     assert len(statements_of(lambda: forget_visitors(now=NOON))) == 2
-
-
-def test_settled_reports_are_deleted_after_half_a_year_and_open_ones_never():
-    link = make_link(make_capture())
-    now = timezone.now()
-    for days in (181, 179, None):
-        settled_at = None if days is None else now - timedelta(days=days)
-        LinkReport.unscoped.create(org=link.org, link=link, reason="privacy", settled_at=settled_at)
-    LinkReport.unscoped.filter(settled_at=None).update(created_at=now - timedelta(days=1000))
-    forget_visitors(now=now)
-    assert sorted(report.settled_at is None for report in LinkReport.unscoped.all()) == [False, True]
