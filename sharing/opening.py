@@ -69,14 +69,18 @@ class Opened:
         return LinkClosed(self.link, state, self.policy)
 
 
-def open_link(token: str, *, at: datetime) -> Opened:
-    """Return what the token opens. Raises :class:`LinkNotThere`, and :class:`LinkClosed` but for used up views."""
-    if "\0" in token:
-        raise LinkNotThere("There is no such link.")  # PostgreSQL cannot even ask for it
+def find_link(token: str) -> ShareLink:
+    """Return the link of that token, open or not. Raises :class:`LinkNotThere`."""
     with scope.across_organizations("a token tells the organization"):
-        link = ShareLink.unscoped.filter(token=token).select_related("device__org", "org").first()
+        link = ShareLink.unscoped.with_token(token).select_related("device__org", "org").first()
     if link is None:
         raise LinkNotThere("There is no such link.")
+    return link
+
+
+def open_link(token: str, *, at: datetime) -> Opened:
+    """Return what the token opens. Raises :class:`LinkNotThere`, and :class:`LinkClosed` but for used up views."""
+    link = find_link(token)
     with scope.within(link.org_id):
         policy = policy_of(link.org)
         maker = _makers([link.org], [link]).get(_maker_of(link))
@@ -92,15 +96,8 @@ def as_if_open(link: ShareLink, *, at: datetime) -> Opened:
     return Opened(link, policy_of(link.org), maker, at)
 
 
-def states_of(org: Organization, links: Iterable[ShareLink], *, at: datetime) -> dict[UUID, LinkState]:
-    """Return the state of each of these links of ``org`` by its id, by two queries."""
-    links = list(links)
-    policy, makers = policy_of(org), _makers([org], links)
-    return {link.pk: _state(link, policy, makers.get(_maker_of(link)), at) for link in links}
-
-
-def states_across(links: Iterable[ShareLink], *, at: datetime) -> dict[UUID, LinkState]:
-    """The same of links of whichever organizations the caller may see; ``link.org`` is asked for."""
+def states_of(links: Iterable[ShareLink], *, at: datetime) -> dict[UUID, LinkState]:
+    """Return the state of each of these links by its id, by two queries; ``link.org`` is asked for."""
     links = list(links)
     orgs = {link.org for link in links}
     policies, makers = policies_of(orgs), _makers(orgs, links)

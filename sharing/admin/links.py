@@ -19,7 +19,7 @@ from orgs.models import User
 from orgs.readonly import ReadOnlyAdmin, ReadOnlyInline
 from orgs.services.oversight import LONGEST_REASON
 from sharing.models import LinkDay, LinkReport, LinkState, ShareLink
-from sharing.opening import states_across
+from sharing.opening import states_of
 from sharing.services.reports import resume_link, suspend_link
 
 OPENS_IT = ("token", "password_hash")
@@ -67,7 +67,7 @@ class LinkList(ChangeList):
     def get_results(self, request: HttpRequest) -> None:
         super().get_results(request)
         self.result_list = list(self.result_list)
-        states = states_across(self.result_list, at=timezone.now())
+        states = states_of(self.result_list, at=timezone.now())
         for link in self.result_list:
             link.state = states[link.pk]
 
@@ -116,7 +116,7 @@ class ShareLinkAdmin(ReadOnlyAdmin):
     @admin.display
     def state(self, link: ShareLink) -> str:
         known: LinkState | None = getattr(link, "state", None)
-        return str((known or states_across([link], at=timezone.now())[link.pk]).label)
+        return str((known or states_of([link], at=timezone.now())[link.pk]).label)
 
     @admin.display(description="token begins with")
     def begins_with(self, link: ShareLink) -> str:

@@ -62,7 +62,7 @@ class _Links(MemberAPIView):
     def told(self, links: Iterable[ShareLink]) -> list[Any]:
         """Links with their states, by as many queries for many as for one."""
         links = list(links)
-        states = states_of(self.org, links, at=timezone.now())
+        states = states_of(links, at=timezone.now())
         return [ShareOut(link, context={"states": states}).data for link in links]
 
 

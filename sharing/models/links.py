@@ -54,6 +54,10 @@ class ShareLinkQuerySet(models.QuerySet["ShareLink"]):
         views_left = Q(max_views=None) | Q(view_count__lt=F("max_views"))
         return self.filter(in_time, views_left, revoked_at=None, suspended_at=None)
 
+    def with_token(self, token: str) -> "ShareLinkQuerySet":
+        """The link of that token. PostgreSQL cannot even ask for a NUL; no token holds one."""
+        return self.none() if "\0" in token else self.filter(token=token)
+
 
 class ShareLink(Row, TenantModel):
     """Lets whoever has its token look at pictures of a camera. The token is kept, for the link can be shown again.

@@ -225,7 +225,7 @@ def test_the_states_of_the_list_are_those_that_doors_find(capture, member):
     links = org.share_links.all()
     for change in ({}, {"smallest_role": Role.ADMIN}, {"enabled": False}):
         SharingPolicy.unscoped.filter(pk=policy.pk).update(**change)
-        found = states_of(org, links, at=now)
+        found = states_of(links, at=now)
         for state in LinkState:
             by_rows = {pk for pk, one in found.items() if one == state}
             assert set(in_state(links, state, org=org, at=now).values_list("pk", flat=True)) == by_rows, state

@@ -18,7 +18,7 @@ HOUR = timedelta(hours=1)
 
 def state(link):
     """The state of a link as lists have it, which is also what whoever opens it gets to know."""
-    [found] = states_of(link.org, [link], at=NOW).values()
+    [found] = states_of([link], at=NOW).values()
     if found in ("open", "used_up"):
         assert open_link(link.token, at=NOW).is_used_up == (found == "used_up")
     else:
@@ -134,5 +134,5 @@ def test_a_list_of_links_takes_as_many_queries_as_one():
     links = [make_link(capture, created_by=make_member(org)) for _ in range(5)]
     loaded = list(org.share_links.select_related("device", "org"))
     for rows in (loaded[:1], loaded):
-        assert len(statements_of(lambda rows=rows: states_of(org, rows, at=NOW))) == 2
+        assert len(statements_of(lambda rows=rows: states_of(rows, at=NOW))) == 2
     assert len(links) == 5

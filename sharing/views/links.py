@@ -35,7 +35,7 @@ PNG_SIZE = 1024
 @requires(Role.MEMBER)
 def link_page(request: MemberRequest, pk: uuid.UUID) -> HttpResponse:
     link, now = _link_or_404(request, pk), timezone.now()
-    state = states_of(link.org, [link], at=now)[link.pk]
+    state = states_of([link], at=now)[link.pk]
     context = {
         "link": link,
         "url": absolute_url("share", link.token),

@@ -32,7 +32,7 @@ def links(request: MemberRequest) -> HttpResponse:
     form = LinkFilter(request.GET)
     wanted = _narrowed(request, form).select_related("device__org", "created_by")
     rows, next_cursor = newest_page(wanted, cursor=cursor, limit=PAGE_SIZE, field="created_at")
-    states = states_of(org, rows, at=now)
+    states = states_of(rows, at=now)
     context = {
         "form": form,
         "rows": [(row, states[row.pk], shows_in_words(row), days_of_span(row)) for row in rows],

@@ -4,7 +4,6 @@ from typing import Any
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponseBase
-from django.utils import timezone
 from django.utils.cache import patch_vary_headers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -13,7 +12,7 @@ from captures.models import Capture
 from orgs import scope
 from orgs.api.views import AnyoneAPIView
 from sharing.models import ShareLink
-from sharing.opening import LinkClosed, open_link
+from sharing.opening import find_link
 from sharing.visitors import description
 from sharing.visitors.addresses import VisitorAddresses
 from sharing.visitors.door import VisitorRequest, let_in, named_link, visiting
@@ -53,11 +52,7 @@ class SharedPictures(AnyoneAPIView):
     def options(self, request: Any, *args: Any, **kwargs: Any) -> Response:
         """A browser asks first whether a site's script may send JSON."""
         with scope.nothing():
-            try:
-                link = open_link(kwargs["token"], at=timezone.now()).link
-            except LinkClosed as closed:
-                link = closed.link
-        request._request.named_link = link
+            request._request.named_link = find_link(kwargs["token"])
         return Response(status=204)
 
     def finalize_response(self, request: Any, response: Any, *args: Any, **kwargs: Any) -> Response:

@@ -66,8 +66,7 @@ def let_in(request: HttpRequest, token: str, *, password: str) -> VisitorRequest
     :func:`~sharing.services.visits.check_visitor`.
     """
     visitor = _recognize(request, token)
-    if visitor.opened.link.password_hash:
-        check_visitor(opened=visitor.opened, password=password)
+    check_visitor(opened=visitor.opened, password=password)
     visitor.visit, visitor.visit_is_new = visitor.visit.let_in(), True
     return visitor
 

@@ -4,13 +4,12 @@ from django import forms
 from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
-from django.utils import timezone
 from django.views.decorators.http import require_http_methods
 
 from orgs import scope
 from orgs.forms import ServiceForm
-from sharing.models import LONGEST_REPORT, ReportReason, ShareLink
-from sharing.opening import LinkClosed, open_link
+from sharing.models import LONGEST_REPORT, ReportReason
+from sharing.opening import find_link
 from sharing.services.reports import report_link
 
 
@@ -41,7 +40,7 @@ def report(request: HttpRequest, token: str) -> HttpResponse:
     what it shows is told. Raises :class:`~sharing.opening.LinkNotThere`.
     """
     with scope.nothing():
-        link = _reported(token)
+        link = find_link(token)
         scope.enter(link.org_id)
         form = ReportForm(request.POST if request.method == "POST" else None)
         if form.is_valid():
@@ -53,10 +52,3 @@ def report(request: HttpRequest, token: str) -> HttpResponse:
     # Without any referrer a browser does not say either where a form comes from, which is its proof of origin.
     answer["Referrer-Policy"] = "same-origin"
     return answer
-
-
-def _reported(token: str) -> ShareLink:
-    try:
-        return open_link(token, at=timezone.now()).link
-    except LinkClosed as closed:
-        return closed.link
