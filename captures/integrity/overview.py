@@ -10,13 +10,7 @@ from captures.integrity.models import HousekeepingRun
 from captures.integrity.runs import INTEGRITY, PRUNE, SWEEP, last_run
 from captures.retention.foreseeing import at_once, foresee, preview_of
 from captures.retention.models import Forecast
-from captures.retention.pruning import (
-    last_changes,
-    next_night,
-    next_run_at,
-    nights_done,
-    with_rules,
-)
+from captures.retention.pruning import next_nights, next_run_at, with_rules
 from captures.retention.tasks import count_forecasts
 from captures.upkeep import sweep_files
 from orgs import scope
@@ -121,10 +115,7 @@ def _last_pruning() -> HousekeepingRun | None:
 
 
 def _next_pruning(now: datetime) -> datetime | None:
-    last = nights_done()
-    orgs = with_rules()
-    changed = last_changes(org.pk for org in orgs)
-    return min((next_night(org, now, last.get(str(org.pk)), changed.get(org.pk)) for org in orgs), default=None)
+    return min((night for _, night in next_nights(now)), default=None)
 
 
 def _in_words(name: str, value: object) -> str:

@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from captures.integrity.models import HousekeepingRun, IntegrityFinding, Problem
 from captures.integrity.runs import INTEGRITY, PRUNE, SWEEP, last_run
-from captures.retention.pruning import last_changes, next_night, nights_done, with_rules
+from captures.retention.pruning import next_nights
 from captures.upkeep import is_sweep_held
 from orgs import scope
 from orgs.models import Organization
@@ -67,14 +67,8 @@ def _of_days(now: datetime) -> Iterator[Trouble]:
 
 
 def _of_nights(now: datetime) -> Iterator[Trouble]:
-    orgs, done = with_rules(), nights_done()
-    changed = last_changes(org.pk for org in orgs)
     yesterday = now - ONE_DAY
-    late = [
-        org.slug
-        for org in orgs
-        if next_night(org, yesterday, done.get(str(org.pk)), changed.get(org.pk)) <= yesterday
-    ]
+    late = [org.slug for org, night in next_nights(yesterday) if night <= yesterday]
     if late:
         others = f" and {len(late) - 1} more" if len(late) > 1 else ""
         yield Trouble(f"{PRUNE} has left out a night of {late[0]}{others}.", START)
