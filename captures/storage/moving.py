@@ -123,6 +123,10 @@ class _Mover:
     def _copy(self, wanted: Wanted) -> Outcome:
         if self._is_there(wanted):
             return Outcome.THERE
+        return self._bring(wanted)
+
+    def _bring(self, wanted: Wanted) -> Outcome:
+        """Write what the source has, if it has it right."""
         try:
             with self._source.open(wanted.key) as file:
                 if wanted.sha256 and _digest(file) != wanted.sha256:
@@ -144,15 +148,7 @@ class _Mover:
 
     def _mend(self, wanted: Wanted) -> bool:
         """Write anew what the target has wrong, if the source has it right."""
-        try:
-            with self._source.open(wanted.key) as file:
-                if wanted.sha256 and _digest(file) != wanted.sha256:
-                    return False
-                file.seek(0)
-                self._target.save(wanted.key, file)
-        except FileNotFoundError:
-            return False
-        return self._is_right(wanted)
+        return self._bring(wanted) == Outcome.COPIED and self._is_right(wanted)
 
     def _is_right(self, wanted: Wanted) -> bool:
         """What the target has is what the row says; a thumbnail, what the source has, as long as it has it."""

@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from boto3.exceptions import S3UploadFailedError
 from boto3.s3.transfer import TransferConfig
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, SSLError
@@ -200,9 +199,6 @@ def translated(name: str) -> Iterator[None]:
     """Whatever the client of S3 raises, as the OSError that it means to those who keep files."""
     try:
         yield
-    except S3UploadFailedError as error:
-        # Which says of the refusal only its words.
-        raise StorageDown(errno.EIO, "S3 took not all parts of the file") from error
     except ClientError as error:
         code = str(error.response.get("Error", {}).get("Code", ""))
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode")
