@@ -13,7 +13,7 @@ from django.core.files.storage import default_storage
 from captures.evaluation.pictures import THUMBNAIL_QUALITY, THUMBNAIL_SIZE, Undecodable, make_smaller
 from captures.models import Capture
 from captures.services import StorageUnavailable
-from captures.storage import SMALL, VIEW
+from captures.storage import small_key, view_key
 from orgs.errors import NotThere
 
 # Fills a large screen, and is a tenth of what a camera of today sends.
@@ -31,14 +31,13 @@ def view_of(capture: Capture) -> str:
 
     Raises :class:`PictureLost`, and StorageUnavailable while the storage is away.
     """
-    key = _key(capture, VIEW)
     made = partial(make_smaller, size=VIEW_SIZE, quality=VIEW_QUALITY, progressive=True)
-    return _kept(capture, key, lambda: _from_picture(capture, made))
+    return _kept(capture, view_key(capture.storage_key), lambda: _from_picture(capture, made))
 
 
 def small_of(capture: Capture) -> str:
     """Return the key of the picture for a list, at most 400×300; raises as :func:`view_of`."""
-    return _kept(capture, _key(capture, SMALL), lambda: _small(capture))
+    return _kept(capture, small_key(capture.storage_key), lambda: _small(capture))
 
 
 def read_file(key: str) -> bytes:
@@ -50,10 +49,6 @@ def read_file(key: str) -> bytes:
         raise PictureLost("The file of this picture is not there any more.") from error
     except OSError as error:
         raise StorageUnavailable("The storage does not answer; the picture can be fetched later.") from error
-
-
-def _key(capture: Capture, suffix: str) -> str:
-    return capture.storage_key.rpartition(".")[0] + suffix
 
 
 def _kept(capture: Capture, key: str, make: Callable[[], bytes]) -> str:

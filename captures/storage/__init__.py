@@ -9,24 +9,22 @@ from captures.storage.files import DurableFileSystemStorage
 from captures.storage.keys import (
     DERIVED,
     READINESS_PREFIX,
-    SMALL,
     THUMBNAIL,
-    VIEW,
     StorageDown,
     StoredFile,
     content_type_of,
     derived_keys,
     incoming_key,
     picture_key,
+    small_key,
     thumbnail_key,
+    view_key,
 )
 
 __all__ = [
     "DERIVED",
     "READINESS_PREFIX",
-    "SMALL",
     "THUMBNAIL",
-    "VIEW",
     "DurableFileSystemStorage",
     "StorageDown",
     "StoredFile",
@@ -34,5 +32,7 @@ __all__ = [
     "derived_keys",
     "incoming_key",
     "picture_key",
+    "small_key",
     "thumbnail_key",
+    "view_key",
 ]

@@ -37,10 +37,17 @@ def thumbnail_key(storage_key: str) -> str:
     return storage_key.rpartition(".")[0] + THUMBNAIL
 
 
+def view_key(storage_key: str) -> str:
+    return storage_key.rpartition(".")[0] + VIEW
+
+
+def small_key(storage_key: str) -> str:
+    return storage_key.rpartition(".")[0] + SMALL
+
+
 def derived_keys(storage_key: str) -> list[str]:
     """Where what is made of a picture for outsiders is, if it was made."""
-    stem = storage_key.rpartition(".")[0]
-    return [stem + suffix for suffix in DERIVED] if stem else []
+    return [view_key(storage_key), small_key(storage_key)] if storage_key else []
 
 
 def incoming_key(*, org_id: uuid.UUID, pk: uuid.UUID) -> str:
