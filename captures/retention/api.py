@@ -8,11 +8,11 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from captures.retention.foreseeing import at_once, foresee, limited_to, preview_of
+from captures.retention.foreseeing import limited_to, preview_of
 from captures.retention.models import Forecast
 from captures.retention.policies import check_rule, remove_policy, set_policy
 from captures.retention.preview import current_rules
-from captures.retention.pruning import next_run_at, night_after
+from captures.retention.pruning import next_run_at
 from captures.retention.rules import Rule
 from captures.retention.serializers import (
     ForecastOut,
@@ -22,7 +22,7 @@ from captures.retention.serializers import (
     RetentionPreviewOut,
     as_rule,
 )
-from captures.retention.tasks import count_forecasts
+from captures.retention.trying import try_rule
 from devices.api.views import get_device
 from devices.models import Device
 from orgs.api.parsers import JSONParser
@@ -77,12 +77,7 @@ class _Retention(MemberAPIView):
         org = limited_to(self.org, said.pop("plan_days", self.org.retention_days))
         rule = as_rule(said)
         check_rule(org, rule)
-        wanted = {**current_rules(self.org), device.pk if device else None: rule}
-        at = night_after(org, timezone.now())
-        forecast = foresee(org, at=at, until=at_once(), rules=wanted, device=device)
-        if forecast.state == "waiting":
-            count_forecasts.enqueue()
-        return answer_with(forecast)
+        return answer_with(try_rule(org, current_rules(self.org), rule=rule, device=device))
 
 
 class RetentionForecast(_Retention):

@@ -14,9 +14,7 @@ from captures.integrity.runs import PRUNE, last_run
 from captures.models import Capture
 from captures.retention.deleting import CaptureHeld, delete_capture, hold_capture, refuse_held, release_capture
 from captures.retention.foreseeing import (
-    at_once,
     camera_of,
-    foresee,
     limited_to,
     most_days_asked,
     preview_of,
@@ -26,9 +24,9 @@ from captures.retention.forms import RetentionForm, initial_of
 from captures.retention.models import Forecast
 from captures.retention.policies import check_rule, remove_policy, set_policy, set_policy_and_limit
 from captures.retention.preview import current_rules
-from captures.retention.pruning import next_run_at, night_after
+from captures.retention.pruning import next_run_at
 from captures.retention.rules import Rule, Rules
-from captures.retention.tasks import count_forecasts
+from captures.retention.trying import try_rule
 from devices.access import devices_of
 from devices.models import Device
 from orgs.access import MemberRequest, requires
@@ -108,7 +106,7 @@ def _policy_page(request: MemberRequest, device: Device | None) -> HttpResponse:
             if form.is_previewed(most_days):
                 _save(request, form.rule(), device, most_days, with_limit=with_limit)
                 return redirect(request.path)
-            forecast = _foresee(limited_to(org, most_days), rules, device, form.rule())
+            forecast = try_rule(limited_to(org, most_days), rules, rule=form.rule(), device=device)
             if forecast.state == "waiting":
                 # A page that can be loaded again, without sending the form again.
                 return redirect(f"{request.path}?forecast={forecast.pk}")
@@ -130,15 +128,6 @@ def _save(
     else:
         set_policy(device=device, **said)
     messages.success(request, "Saved. It holds from tonight on.")
-
-
-def _foresee(org: Organization, rules: Rules, device: Device | None, rule: Rule) -> Forecast:
-    wanted = {**rules, device.pk if device else None: rule}
-    at = night_after(org, timezone.now())
-    forecast = foresee(org, at=at, until=at_once(), rules=wanted, device=device)
-    if forecast.state == "waiting":
-        count_forecasts.enqueue()
-    return forecast
 
 
 def _asked_forecast(request: MemberRequest, device: Device | None, *, with_limit: bool) -> Forecast | None:
