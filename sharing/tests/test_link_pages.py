@@ -10,7 +10,6 @@ from django.test import Client
 from django.utils import timezone
 
 from captures.retention.tests.builders import make_policy
-from devices.models import Device
 from devices.services.schedules import add_schedule
 from orgs.models import Role
 from orgs.services.memberships import remove_member
@@ -33,21 +32,6 @@ from tests.builders import (
 from tests.queries import statements_of
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def device() -> Device:
-    return make_device(make_org(time_zone="UTC"), "Gate")[0]
-
-
-@pytest.fixture
-def capture(device):
-    return make_capture(device, verdict="abnormal", reason="A ladder is there.")
-
-
-@pytest.fixture
-def member(device):
-    return make_member(device.org, Role.MEMBER)
 
 
 # --- one link

@@ -26,21 +26,6 @@ from tests.builders import (
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
-def device() -> Device:
-    return make_device(make_org(time_zone="UTC"), "Gate")[0]
-
-
-@pytest.fixture
-def capture(device):
-    return make_capture(device, verdict="abnormal", reason="A ladder is there.")
-
-
-@pytest.fixture
-def member(device):
-    return make_member(device.org, Role.MEMBER)
-
-
 def test_a_site_is_kept_as_browsers_name_it():
     said = ["https://A.example:443/", "http://a.example:80", "https://a.example:8443"]
     assert origins_of(said) == ["http://a.example", "https://a.example", "https://a.example:8443"]
