@@ -132,7 +132,10 @@ def sample(route: str) -> str | None:
 WITHOUT_PROOF = {
     "/s/x/view": "counts a view, also from a frame without cookies; the browser says where it comes from",
     **dict.fromkeys(
-        ("/s/x", "/s/x/embed", "/s/x/pictures/0192f0c5-0000-7000-8000-000000000000"),
+        (
+            *("/s/x", "/s/x/embed", "/s/x/latest.jpg"),
+            *(f"/s/x/pictures/0192f0c5-0000-7000-8000-000000000000{part}" for part in ("", "/image", "/original")),
+        ),
         "takes the password of a link, which is the proof; there is no session that another site could act by",
     ),
 }
