@@ -3,6 +3,7 @@
 import io
 import random
 import tempfile
+from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
@@ -78,17 +79,45 @@ def test_a_large_file_that_is_cut_off_leaves_nothing_behind(s3, monkeypatch):
     assert "Uploads" not in s3.client().list_multipart_uploads(Bucket=s3.bucket)
 
 
-class CutOff(io.BytesIO):
-    """A file whose second half cannot be read."""
+@pytest.mark.once
+@pytest.mark.parametrize("method", ["PUT", "POST"])  # a part, or what joins the parts
+def test_a_large_file_that_s3_refuses_in_the_middle_is_not_there(s3, monkeypatch, method):
+    monkeypatch.setattr(BucketStorage, "most_at_once", 1024)
+    s3.fail(method, after=1)
+    with pytest.raises(StorageDown, match="S3 refuses: SlowDown"):
+        default_storage.save("large.zip", File(io.BytesIO(bytes(9 * 1024 * 1024))))
+    s3.mend()
+    assert s3.names() == set()
+    assert "Uploads" not in s3.client().list_multipart_uploads(Bucket=s3.bucket)
 
-    def __init__(self, size: int) -> None:
+
+@pytest.mark.once
+def test_a_large_file_that_s3_goes_away_from_is_not_there(s3, monkeypatch):
+    """Its parts cannot be taken back then: that is what the bucket's lifecycle rule is for (docs/storage.md)."""
+    monkeypatch.setattr(BucketStorage, "most_at_once", 1024)
+    with CutOff(9 * 1024 * 1024, by=s3.stop) as file, pytest.raises(StorageDown, match="cannot be reached"):
+        default_storage.save("large.zip", File(file))
+    s3.start()
+    assert s3.names() == set()
+    assert len(s3.client().list_multipart_uploads(Bucket=s3.bucket)["Uploads"]) == 1
+
+
+def disk_is_gone() -> None:
+    raise OSError("The disk is gone")
+
+
+class CutOff(io.BytesIO):
+    """Something happens, once, when its end is read."""
+
+    def __init__(self, size: int, *, by: Callable[[], None] = disk_is_gone) -> None:
         super().__init__(bytes(size))
-        self.good = size - 1024
+        self.good, self.by = size - 1024, by
 
     def read(self, size: int | None = -1, /) -> bytes:
         data = super().read(size)
         if self.tell() > self.good:
-            raise OSError("The disk is gone")
+            self.good = len(self.getvalue())
+            self.by()
         return data
 
 
