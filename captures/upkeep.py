@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from captures.inspection import EXTENSIONS
 from captures.integrity.models import HousekeepingRun
-from captures.integrity.runs import SWEEP, SWEEP_HELD, turn
+from captures.integrity.runs import SWEEP, UPKEEP_HELD, turn
 from captures.models import Capture, Export
 from captures.storage import DERIVED, READINESS_PREFIX, THUMBNAIL, derived_keys
 from captures.storage.places import all_quarantines
@@ -48,9 +48,10 @@ class SweepHeld(Exception):
 
 
 def hold_upkeep_after_restore() -> int:
-    """Count the files without a row; when there are any, nothing goes by itself until :func:`resume_sweep`.
+    """Count the files without a row; when there are any, nothing goes by itself until :func:`resume_upkeep`.
 
-    Neither to the sweep nor by retention rules: what came after the backup may have been held or shared since.
+    Neither to the sweep nor by retention rules nor with its organization: what came after the backup may have been
+    held or shared since, and a deletion taken back.
     """
     storage: Any = default_storage
     keys = (file.key for file in storage.list_files())
@@ -58,16 +59,16 @@ def hold_upkeep_after_restore() -> int:
     if count:
         today = timezone.now().astimezone(UTC).date()
         held = {"finished_at": None, "report": {"files": count}}
-        HousekeepingRun.objects.update_or_create(job=SWEEP_HELD, subject="", day=today, defaults=held)
+        HousekeepingRun.objects.update_or_create(job=UPKEEP_HELD, subject="", day=today, defaults=held)
     return count
 
 
-def resume_sweep() -> None:
-    HousekeepingRun.objects.filter(job=SWEEP_HELD, finished_at=None).update(finished_at=timezone.now())
+def resume_upkeep() -> None:
+    HousekeepingRun.objects.filter(job=UPKEEP_HELD, finished_at=None).update(finished_at=timezone.now())
 
 
-def is_sweep_held() -> bool:
-    return HousekeepingRun.objects.filter(job=SWEEP_HELD, finished_at=None).exists()
+def is_upkeep_held() -> bool:
+    return HousekeepingRun.objects.filter(job=UPKEEP_HELD, finished_at=None).exists()
 
 
 def sweep_files(
@@ -78,7 +79,7 @@ def sweep_files(
     ``note`` is told again and again how many files were seen so far. Raises :class:`SweepHeld` after a restore
     onto a storage that had more files than the backup.
     """
-    if not dry_run and is_sweep_held():
+    if not dry_run and is_upkeep_held():
         raise SweepHeld("After a restore nothing is swept until manage.py sweep_files --resume (docs/backup.md).")
     now = now or timezone.now()
     with scope.across_organizations("sweeps the files of all organizations"):
@@ -110,7 +111,7 @@ def _sweep(now: datetime, dry_run: bool, note: Callable[[int], object]) -> Sweep
 
 def sweep_files_daily() -> None:
     """The day's turn, once however often it is called."""
-    if is_sweep_held():
+    if is_upkeep_held():
         logger.warning(
             "Nothing is swept since the restore; see docs/backup.md, then manage.py sweep_files --resume."
         )

@@ -12,7 +12,7 @@ from captures.retention.foreseeing import at_once, foresee, preview_of
 from captures.retention.models import Forecast
 from captures.retention.pruning import next_nights, next_run_at, with_rules
 from captures.retention.tasks import count_forecasts
-from captures.upkeep import sweep_files
+from captures.upkeep import is_upkeep_held, sweep_files
 from orgs import scope
 
 # A page that counts for more organizations takes too long.
@@ -32,6 +32,7 @@ class Job:
     says: str
     last: HousekeepingRun | None
     next_at: datetime | None
+    is_held: bool = False
 
     @property
     def outcome(self) -> str:
@@ -41,14 +42,16 @@ class Job:
 def jobs(now: datetime) -> list[Job]:
     """All jobs; a few queries, however many organizations."""
     tomorrow = datetime.combine(now.astimezone(UTC).date() + timedelta(days=1), time(), UTC)
-    found = [Job(PRUNE, "deletes what the retention rules say, by night", _last_pruning(), _next_pruning(now))]
+    held = is_upkeep_held()
+    says = "deletes what the retention rules say, by night"
+    found = [Job(PRUNE, says, _last_pruning(), _next_pruning(now), held)]
     for name, says in (
         (SWEEP, "moves files without a row to the quarantine, and deletes them after 30 days"),
         (INTEGRITY, "looks whether all pictures are there, and reads some of them again"),
     ):
         last = last_run(name)
         is_done = last is not None and last.day >= now.astimezone(UTC).date()
-        found.append(Job(name, says, last, tomorrow if is_done else now))
+        found.append(Job(name, says, last, tomorrow if is_done else now, held and name == SWEEP))
     return found
 
 

@@ -19,8 +19,8 @@ CUT_OFF = timedelta(minutes=15)
 # A failed turn is begun again so much later.
 AGAIN = timedelta(hours=1)
 PRUNE, SWEEP, INTEGRITY = "prune", "sweep", "integrity"
-# Not a job: a row that is not finished keeps the sweep from doing anything.
-SWEEP_HELD = "sweep held"
+# Not a job: while a row of it is not finished, nothing is deleted by itself.
+UPKEEP_HELD = "sweep held"
 
 
 class TakenOver(Exception):

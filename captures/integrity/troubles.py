@@ -10,7 +10,7 @@ from django.utils import timezone
 from captures.integrity.models import HousekeepingRun, IntegrityFinding, Problem
 from captures.integrity.runs import INTEGRITY, PRUNE, SWEEP, last_run
 from captures.retention.pruning import next_nights
-from captures.upkeep import is_sweep_held
+from captures.upkeep import is_upkeep_held
 from orgs import scope
 from orgs.models import Organization
 
@@ -30,10 +30,18 @@ class Trouble(NamedTuple):
     is_loss: bool = False
 
 
+_HELD = Trouble(
+    "Since a restore nothing is swept or pruned, nor an organization deleted.",
+    "Look at the files that no row speaks of (docs/backup.md), then manage.py sweep_files --resume.",
+)
+
+
 def upkeep_troubles() -> list[Trouble]:
     """What was found of pictures' bytes, and which jobs stand still. A few queries, however many organizations."""
     now = timezone.now()
-    return [*_of_pictures(), *_of_sweep(), *_of_days(now), *_of_nights(now)]
+    if is_upkeep_held():
+        return [*_of_pictures(), _HELD, *_of_days(now, INTEGRITY)]
+    return [*_of_pictures(), *_of_days(now, SWEEP, INTEGRITY), *_of_nights(now)]
 
 
 def _of_pictures() -> Iterator[Trouble]:
@@ -46,17 +54,9 @@ def _of_pictures() -> Iterator[Trouble]:
             yield Trouble(what, fix, is_loss=True)
 
 
-def _of_sweep() -> Iterator[Trouble]:
-    if is_sweep_held():
-        fix = "Look at the files that no row speaks of (docs/backup.md), then manage.py sweep_files --resume."
-        yield Trouble("Since a restore no file is swept, and nothing pruned.", fix)
-
-
-def _of_days(now: datetime) -> Iterator[Trouble]:
+def _of_days(now: datetime, *jobs: str) -> Iterator[Trouble]:
     is_new = not Organization.objects.filter(created_at__lt=now - OVERDUE_DAYS * ONE_DAY).exists()
-    for job in () if is_new else (SWEEP, INTEGRITY):
-        if job == SWEEP and is_sweep_held():
-            continue
+    for job in () if is_new else jobs:
         last = last_run(job)
         if last is None:
             yield Trouble(f"{job} never ran.", START)

@@ -1,11 +1,16 @@
 """What workers and the scheduler do for who leaves."""
 
+import logging
+
 from django.utils import timezone
 from django_tasks import task
 
 from captures.leaving.deleting import delete_organization
 from captures.leaving.services import is_export_waiting, make_next_export, remove_expired_exports
+from captures.upkeep import is_upkeep_held
 from orgs.models import Deletion
+
+logger = logging.getLogger(__name__)
 
 
 @task()
@@ -23,6 +28,15 @@ def wake_exports() -> None:
 
 
 def delete_due_organizations() -> None:
-    """Delete those whose waiting time is over, one after the other."""
-    for deletion in Deletion.objects.due_at(timezone.now()):
+    """Delete those whose waiting time is over, one after the other.
+
+    Not since a restore onto a storage that had other files, until an operator says so.
+    """
+    due = Deletion.objects.due_at(timezone.now())
+    if due and is_upkeep_held():
+        logger.warning(
+            "No organization is deleted since the restore; see docs/backup.md, then sweep_files --resume."
+        )
+        return
+    for deletion in due:
         delete_organization(deletion)

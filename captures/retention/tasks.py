@@ -5,7 +5,7 @@ import logging
 from django_tasks import task
 
 from captures.retention import deleting, foreseeing, pruning
-from captures.upkeep import is_sweep_held
+from captures.upkeep import is_upkeep_held
 
 logger = logging.getLogger(__name__)
 
@@ -15,7 +15,7 @@ def prune_tonight() -> None:
 
     Not since a restore onto a storage that had other files, until an operator says so.
     """
-    if is_sweep_held():
+    if is_upkeep_held():
         logger.warning("Nothing is pruned since the restore; see docs/backup.md, then sweep_files --resume.")
         return
     pruning.prune_tonight()

@@ -15,6 +15,7 @@ from django.utils import timezone
 from captures.leaving.deleting import delete_organization
 from captures.leaving.tasks import delete_due_organizations
 from captures.storage import incoming_key
+from captures.upkeep import hold_upkeep_after_restore, resume_upkeep
 from devices.models import Unit, UnitState
 from orgs.ids import uuid7
 from orgs.models import AuditEntry, Deletion, Organization, User
@@ -134,6 +135,21 @@ def test_it_waits_its_days_is_taken_back_and_then_done_once(settings):
     assert len(receipts) == 2
     assert str(again.pk) in receipts[0]
     assert delete_organization(again) is None
+
+
+def test_it_is_held_after_a_restore_onto_a_storage_in_use(settings):
+    """It may have been taken back after the backup; and it would take what came since."""
+    settings.VISANT_DELETION_DAYS = 0
+    org = make_org("Leaving")
+    ask_for_deletion(org=org, typed_name=org.name, acting_user=owner_of(org))
+    default_storage.save(f"{org.pk}/newer-than-the-backup", ContentFile(b"kept"))
+    assert hold_upkeep_after_restore() == 1
+    delete_due_organizations()
+    assert Organization.objects.filter(pk=org.pk).exists()
+    resume_upkeep()
+    delete_due_organizations()
+    assert not Organization.objects.filter(pk=org.pk).exists()
+    assert stored_files() == set()
 
 
 def test_what_was_cut_short_goes_on_and_the_receipt_is_still_right(monkeypatch):

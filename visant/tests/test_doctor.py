@@ -16,7 +16,7 @@ from django.db.migrations.recorder import MigrationRecorder
 from django.utils import timezone
 
 from captures.integrity.findings import note_finding
-from captures.integrity.runs import SWEEP_HELD
+from captures.integrity.runs import UPKEEP_HELD
 from captures.models import HousekeepingRun, RetentionPolicy
 from tests.builders import make_capture, make_org
 from tests.postgresql import ROLE, in_database
@@ -224,9 +224,12 @@ def test_pictures_that_are_not_what_they_were_are_red(well):
 
 
 @pytest.mark.django_db
-def test_a_sweep_that_is_held_is_told(well):
-    HousekeepingRun.objects.create(job=SWEEP_HELD, day=timezone.now().date())
-    assert findings_of("upkeep") == (0, [("warning", "Since a restore no file is swept, and nothing pruned.")])
+def test_what_is_held_is_told_and_not_that_it_is_late(well):
+    org = make_org(created_at=timezone.now() - timedelta(days=5))
+    RetentionPolicy.unscoped.create(org=org, days=30)
+    HousekeepingRun.objects.create(job=UPKEEP_HELD, day=timezone.now().date())
+    held = "Since a restore nothing is swept or pruned, nor an organization deleted."
+    assert findings_of("upkeep") == (0, [("warning", held), ("warning", "integrity never ran.")])
 
 
 @pytest.mark.django_db

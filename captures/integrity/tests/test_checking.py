@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from captures.integrity import checking
 from captures.integrity.checking import FIRST, check_integrity, check_integrity_daily
+from captures.integrity.runs import INTEGRITY, UPKEEP_HELD
 from captures.models import Capture, HousekeepingRun, IntegrityFinding
 from captures.retention.pruning import prune
 from captures.retention.tests.builders import make_policy
@@ -180,6 +181,10 @@ def test_operators_see_the_jobs_and_what_they_would_do():
     page = client.get("/admin/captures/housekeepingrun/").content.decode()
     assert "The bytes of 1 picture are missing or damaged" in page
     assert "1 looked for, 1 read" in page
+    assert "held since a restore" not in page
+    HousekeepingRun.objects.create(job=UPKEEP_HELD, day=timezone.now().date())
+    page = client.get("/admin/captures/housekeepingrun/").content.decode()
+    assert page.count("held since a restore") == 2  # prune and sweep
     for job, line in (
         ("prune", f"{capture.org.slug}, "),
         ("sweep", "quarantine: 0 files"),
@@ -191,7 +196,7 @@ def test_operators_see_the_jobs_and_what_they_would_do():
     assert Capture.unscoped.filter(pk=capture.pk, captured_at=MOMENT).exists()
     clerk = make_operator("clerk@example.org", is_superuser=False)
     assert logged_in(clerk).get("/admin/captures/housekeepingrun/would/prune/").status_code == 403
-    assert timezone.now().date() == HousekeepingRun.objects.get().day
+    assert timezone.now().date() == HousekeepingRun.objects.get(job=INTEGRITY).day
 
 
 # --- in a bucket

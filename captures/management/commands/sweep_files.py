@@ -2,7 +2,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from captures.upkeep import SweepHeld, resume_sweep, sweep_files
+from captures.upkeep import SweepHeld, resume_upkeep, sweep_files
 
 
 class Command(BaseCommand):
@@ -18,7 +18,7 @@ class Command(BaseCommand):
         if options["resume"] and options["dry_run"]:
             raise CommandError("Either --dry-run or --resume.")
         if options["resume"]:
-            resume_sweep()
+            resume_upkeep()
         try:
             report = sweep_files(dry_run=options["dry_run"])
         except SweepHeld as error:
