@@ -4,7 +4,6 @@ That they are there is asked folder by folder, of all pictures each day. They ar
 least lately read first: the check goes along the ids, and goes on where it stopped.
 """
 
-import hashlib
 import logging
 import uuid
 from collections.abc import Callable, Iterator
@@ -22,6 +21,7 @@ from captures.integrity.models import HousekeepingRun, Problem
 from captures.integrity.runs import INTEGRITY, turn
 from captures.leaving.services import close_lost_exports
 from captures.models import Capture, IntegrityFinding
+from captures.storage.reading import content_of
 from devices.models import Device
 from orgs import scope
 from orgs.keyset import newer_than, position_of
@@ -30,7 +30,6 @@ from orgs.limits import GB
 logger = logging.getLogger(__name__)
 
 ROWS_READ = 2000
-CHUNK = 1024 * 1024
 FIRST = uuid.UUID(int=0)
 
 
@@ -151,14 +150,10 @@ def _read_on(found: Found, budget: int, note: Callable[[Found], None]) -> None:
 
 
 def _problem_of(row: Capture) -> Problem | None:
-    digest = hashlib.sha256()
-    try:
-        with default_storage.open(row.storage_key) as file:
-            for chunk in file.chunks(CHUNK):
-                digest.update(chunk)
-    except FileNotFoundError:
+    found = content_of(default_storage, row.storage_key)
+    if found is None:
         return Problem.MISSING if _is_missing(row) else None
-    return None if digest.hexdigest() == row.sha256 else Problem.DAMAGED
+    return None if found.sha256 == row.sha256 else Problem.DAMAGED
 
 
 def _along(rows: "QuerySet[Capture]", *, by: str) -> Iterator[Capture]:

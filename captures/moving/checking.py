@@ -10,6 +10,7 @@ from uuid import UUID
 from django.core.files.storage import default_storage
 
 from captures.models import Capture
+from captures.storage.reading import content_of
 from orgs.models import Organization
 
 READERS = 8
@@ -71,20 +72,10 @@ def _difference(entry: Entry, row: Capture | None) -> str | None:
         return f"The capture {entry.pk} is not there."
     if entry.sha256 and row.sha256 != entry.sha256:  # the source may have lost its picture since
         return f"The capture {entry.pk} has another checksum than its picture in the source."
-    if row.storage_key:
-        data = _read(row.storage_key)
-        if data is None or len(data) != row.byte_size or hashlib.sha256(data).hexdigest() != row.sha256:
-            return f"The picture of {entry.pk} in the storage is not that of the source."
+    if row.storage_key and content_of(default_storage, row.storage_key) != (row.sha256, row.byte_size):
+        return f"The picture of {entry.pk} in the storage is not that of the source."
     if row.thumbnail_key:
-        data = _read(row.thumbnail_key)
-        if not data or (entry.thumbnail != _NONE and hashlib.sha256(data).digest() != entry.thumbnail):
+        found = content_of(default_storage, row.thumbnail_key)
+        if not found or not found.size or entry.thumbnail not in (_NONE, bytes.fromhex(found.sha256)):
             return f"The thumbnail of {entry.pk} in the storage is not that of the source."
     return None
-
-
-def _read(key: str) -> bytes | None:
-    try:
-        with default_storage.open(key) as file:
-            return bytes(file.read())
-    except FileNotFoundError:
-        return None

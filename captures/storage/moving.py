@@ -3,7 +3,6 @@
 Exports of organizations go with them, which may have gigabytes: no file is held in memory.
 """
 
-import hashlib
 import uuid
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
@@ -15,6 +14,7 @@ from typing import Any, NamedTuple
 
 from captures.models import Capture, Export
 from captures.storage.keys import derived_keys
+from captures.storage.reading import content_of, digest_of
 from orgs import scope
 
 BATCH = 200
@@ -129,7 +129,7 @@ class _Mover:
         """Write what the source has, if it has it right."""
         try:
             with self._source.open(wanted.key) as file:
-                if wanted.sha256 and _digest(file) != wanted.sha256:
+                if wanted.sha256 and digest_of(file) != wanted.sha256:
                     return Outcome.DAMAGED
                 if not self._dry_run:
                     file.seek(0)
@@ -152,10 +152,12 @@ class _Mover:
 
     def _is_right(self, wanted: Wanted) -> bool:
         """What the target has is what the row says; a thumbnail, what the source has, as long as it has it."""
-        found = _digest_in(self._target, wanted.key)
+        found = content_of(self._target, wanted.key)
         if found is None:
             return False
-        return found == (wanted.sha256 or _digest_in(self._source, wanted.key) or found)
+        if wanted.sha256:
+            return found.sha256 == wanted.sha256
+        return found == (content_of(self._source, wanted.key) or found)
 
 
 def _wanted_files() -> Iterator[Wanted]:
@@ -186,20 +188,8 @@ def _batches(files: Iterable[Wanted]) -> Iterator[list[Wanted]]:
         yield batch
 
 
-def _digest_in(storage: Any, key: str) -> str | None:
-    try:
-        with storage.open(key) as file:
-            return _digest(file)
-    except FileNotFoundError:
-        return None
-
-
 def _size(storage: Any, key: str) -> int | None:
     try:
         return int(storage.size(key))
     except FileNotFoundError:
         return None
-
-
-def _digest(file: Any) -> str:
-    return hashlib.file_digest(file, "sha256").hexdigest()
