@@ -4,7 +4,8 @@ import hashlib
 import logging
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from django.utils import timezone
 from captures.leaving.archive import ArchiveRefused
 from captures.leaving.exporting import NotExportable, export_organization
 from captures.leaving.models import Export
+from captures.services import StorageUnavailable
 from orgs import scope
 from orgs.audit import record
 from orgs.errors import Conflict, NotThere
@@ -30,6 +32,7 @@ BREATH_SECONDS = 60.0
 # A storage that is away is waited for; a worker that is killed each time is not helped by more.
 MOST_ATTEMPTS = 5
 RETRY_AFTER = timedelta(minutes=5)
+OVER = "This export is not there any more. Ask for another one."
 
 
 class ExportAskedAlready(Conflict):
@@ -53,11 +56,23 @@ def ask_for_export(*, org: Organization, acting_user: User) -> Export:
 
 
 def fetch_export(*, export: Export, acting_user: User) -> Export:
-    """Note that somebody downloads it. Raises :class:`ExportOver` for what is not there, or not any more."""
+    """Note that somebody downloads it.
+
+    Raises :class:`ExportOver` for what is not there, or not any more, and :class:`StorageUnavailable`.
+    """
     if export.state != "ready":
-        raise ExportOver("This export is not there any more. Ask for another one.")
+        raise ExportOver(OVER)
+    # A browser that is sent to the bucket would be told by S3, in XML.
+    with _storage_asked():
+        default_storage.size(export.storage_key)
     record("organization.export_fetched", org=export.org, actor=acting_user, target=export.org)
     return export
+
+
+def open_export(export: Export) -> File:
+    """Open what :func:`fetch_export` returned; raises what that does."""
+    with _storage_asked():
+        return default_storage.open(export.storage_key)
 
 
 def make_next_export() -> bool:
@@ -102,6 +117,16 @@ def close_lost_exports() -> int:
 def is_export_waiting() -> bool:
     with scope.across_organizations("workers are woken for all organizations"):
         return Export.unscoped.waiting_at(timezone.now()).exists()
+
+
+@contextmanager
+def _storage_asked() -> Iterator[None]:
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise ExportOver(OVER) from error
+    except OSError as error:
+        raise StorageUnavailable("The storage does not answer; the export can be fetched later.") from error
 
 
 def _claim() -> Export | None:

@@ -4,13 +4,12 @@ import uuid
 
 from django.conf import settings
 from django.contrib import messages
-from django.core.files.storage import default_storage
 from django.http import FileResponse, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
 from captures.leaving.forms import DeleteForm
-from captures.leaving.services import ExportAskedAlready, ExportOver, ask_for_export, fetch_export
+from captures.leaving.services import ExportAskedAlready, ask_for_export, fetch_export, open_export
 from captures.leaving.tasks import make_exports
 from captures.picture_urls import leads_to_bucket, picture_url
 from orgs.access import MemberRequest, requires
@@ -47,11 +46,7 @@ def download_export(request: MemberRequest, pk: uuid.UUID) -> HttpResponseBase:
     if leads_to_bucket():
         return redirect(picture_url(export.storage_key, until=export.expires_at))
     name = f"{request.membership.org.slug}-{export.asked_at:%Y-%m-%d}.zip"
-    try:
-        file = default_storage.open(export.storage_key)
-    except FileNotFoundError as error:
-        raise ExportOver("This export is not there any more. Ask for another one.") from error
-    return FileResponse(file, as_attachment=True, filename=name)
+    return FileResponse(open_export(export), as_attachment=True, filename=name)
 
 
 @require_POST

@@ -45,6 +45,7 @@ NOT_ACCESS = {
     "captures.leaving.services.close_lost_exports": "says of a file that is gone that it is",
     "captures.leaving.services.is_export_waiting": "reads",
     "captures.leaving.services.make_next_export": "a worker's part: makes what was asked for",
+    "captures.leaving.services.open_export": "reads what fetch_export noted",
     "captures.leaving.services.remove_expired_exports": "forgets files that are over",
     "captures.services.newest_of_each": "reads",
     "captures.services.settle_moment": "reads",

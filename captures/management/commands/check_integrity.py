@@ -11,7 +11,8 @@ from orgs.limits import GB
 
 class Command(BaseCommand):
     help = (
-        "Look whether the bytes of each picture are there, and read some of them again; then list what is wrong. "
+        "Look whether the bytes of each picture and export are there, and read some pictures again; then list "
+        "what is wrong. "
         "The scheduler does it each day. Exit status 1 when something is wrong."
     )
 
@@ -26,19 +27,24 @@ class Command(BaseCommand):
         parser.add_argument("--list", action="store_true", help="look at nothing, list what was found before")
 
     def handle(self, **options: Any) -> None:
+        exports_lost = 0
         if not options["list"]:
-            self._check(budget=2**63 if options["all"] else int(options["gigabytes"] * GB))
+            exports_lost = self._check(budget=2**63 if options["all"] else int(options["gigabytes"] * GB))
         findings = open_findings()
         for finding in findings:
             capture, org = finding.capture, finding.org.slug
             taken = capture.captured_at.isoformat()
             where = f"{org}  {capture.device}  {taken}  {capture.storage_key}"
             self.stdout.write(f"{finding.problem}  {capture.pk}  {where}")
-        if findings:
-            raise CommandError(f"{len(findings)} pictures are not as they came in.", returncode=1)
+        wrong = [f"{len(findings)} pictures are not as they came in."] if findings else []
+        if exports_lost:
+            wrong.append(f"Exports whose file is gone: {exports_lost}; their owners can ask for others.")
+        if wrong:
+            raise CommandError(" ".join(wrong), returncode=1)
         self.stdout.write("Nothing is known to be wrong.")
 
-    def _check(self, *, budget: int) -> None:
+    def _check(self, *, budget: int) -> int:
+        """Return how many exports were found to be lost, which is told this once."""
         try:
             found = check_integrity(budget=budget, start=uuid.UUID(int=0))
         except OSError as error:
@@ -47,3 +53,4 @@ class Command(BaseCommand):
             f"{found.looked_for} pictures looked for, {found.read} read again ({found.bytes_read:,} bytes): "
             f"{found.missing} missing, {found.damaged} damaged, {found.mended} mended."
         )
+        return found.exports_lost
