@@ -85,12 +85,17 @@ class S3Server:
         """Do what is asked, and hang up instead of answering."""
         self._tell("lose", methods, after=after)
 
+    def accept(self, keys: dict[str, str]) -> None:
+        """Let in who signs with those secrets, by access key, and nobody else; until ``reset``."""
+        self._tell("accept", keys=keys)
+
     def mend(self) -> None:
         self._tell("none")
 
     def reset(self) -> None:
         """Forget all buckets, and make ours anew."""
         self.mend()
+        self.accept(KEYS)
         requests.post(f"{self.url}/moto-api/reset", timeout=10).raise_for_status()
         self.client().create_bucket(Bucket=self.bucket)
 

@@ -86,7 +86,8 @@ def main(port: str, keys: str, *certificate: str) -> None:
     logging.disable(logging.CRITICAL)
     secrets: dict[str, str] = json.loads(keys)
     plain = DomainDispatcherApplication(create_backend_app)
-    trouble = Trouble(StrictS3(plain, secrets, makes_no_buckets=("LIMITED",)))
+    strict = StrictS3(plain, secrets, makes_no_buckets=("LIMITED",))
+    trouble = Trouble(strict)
     door = Door(int(port), trouble, certificate or None)
     door.open()
     _answer()
@@ -98,6 +99,8 @@ def main(port: str, keys: str, *certificate: str) -> None:
         elif told["kind"] == "start":
             trouble.tell({})
             door.open()
+        elif told["kind"] == "accept":
+            strict.keys = told["keys"]
         else:
             trouble.tell(told if told["kind"] != "none" else {})
         _answer()

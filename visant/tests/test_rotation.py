@@ -5,12 +5,18 @@ import subprocess
 import sys
 
 import pytest
+import requests
+from django.core.files.storage import default_storage
 from django.test import Client
 
+from captures.models import Capture
+from captures.picture_urls import picture_url
+from captures.storage.checks import storage_trouble
 from orgs.services.logins import log_in
 from orgs.services.tokens import create_token
 from tests.builders import PASSWORD, logged_in, make_device, make_jpeg, make_org, owner_of
 from tests.postgresql import ROLE, in_database
+from tests.s3 import KEYS, keep_in
 from tests.server import BASE_DIR
 
 ME = "/v1/auth/me"
@@ -73,6 +79,44 @@ def test_a_new_pepper_locks_nobody_out(client, settings):
     assert sent.status_code == 201
     assert client.get(ME, headers=bearing(token)).status_code == 200
     assert device.keys.get().pepper_id == 1
+
+
+@pytest.mark.once
+@pytest.mark.django_db
+def test_s3_keys_take_turns_so_that_they_change_without_an_outage(client, s3, settings, tmp_path):
+    """Processes start anew with the second while the first still holds; then the first goes."""
+    _, key = make_device()
+    old, new = ("VISANT", KEYS["VISANT"]), ("SECOND", "the second secret of the tests")
+
+    def send(number: int) -> int:
+        where, headers = f"/v1/captures?record_id=r{number}", {"X-API-Key": key}
+        return client.post(where, make_jpeg(number), content_type="image/jpeg", headers=headers).status_code
+
+    def started_anew_with(access_key: str, secret_key: str) -> None:
+        keep_in(s3, settings, var=tmp_path, access_key=access_key, secret_key=secret_key)
+
+    def fetched(url: str) -> int:
+        return requests.get(url, timeout=5).status_code
+
+    assert send(1) == 201
+    picture = Capture.unscoped.get().storage_key
+    old_url = picture_url(picture)
+    s3.accept(dict([old, new]))
+    assert send(2) == 201  # a process that was not started anew yet
+    started_anew_with(*new)
+    assert send(3) == 201
+    new_url = picture_url(picture)
+    assert "SECOND" in new_url
+    assert (fetched(old_url), fetched(new_url)) == (200, 200)
+
+    s3.accept(dict([new]))
+    assert (fetched(old_url), fetched(new_url)) == (403, 200)
+    assert send(4) == 201
+    assert default_storage.open(picture).read() == make_jpeg(1)
+    started_anew_with(*old)
+    assert storage_trouble()[0].what == "S3 does not know the access key."
+    assert send(5) == 503
+    assert Capture.unscoped.count() == 4
 
 
 @pytest.mark.skipif(os.environ.get("VISANT_TEST_DATABASE") != "postgresql", reason="SQLite has no passwords")
