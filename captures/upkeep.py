@@ -47,15 +47,19 @@ class SweepHeld(Exception):
     """Files without a row may be pictures that came after the backup: an operator decides first."""
 
 
+def files_in_use() -> Iterator[str]:
+    """Keys of all files but what is left of trying whether the storage can be written."""
+    storage: Any = default_storage
+    return (file.key for file in storage.list_files() if not file.key.startswith(f"{READINESS_PREFIX}/"))
+
+
 def hold_upkeep_after_restore() -> int:
     """Count the files without a row; when there are any, nothing goes by itself until :func:`resume_upkeep`.
 
     Neither to the sweep nor by retention rules nor with its organization: what came after the backup may have been
     held or shared since, and a deletion taken back.
     """
-    storage: Any = default_storage
-    keys = (file.key for file in storage.list_files())
-    count = sum(len(_without_row(batch)) for batch in _batches(keys))
+    count = sum(len(_without_row(batch)) for batch in _batches(files_in_use()))
     if count:
         today = timezone.now().astimezone(UTC).date()
         held = {"finished_at": None, "report": {"files": count}}

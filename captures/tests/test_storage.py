@@ -22,7 +22,7 @@ from captures.retention.tasks import prune_tonight
 from captures.services import store_capture
 from captures.storage import thumbnail_key
 from captures.upkeep import SweepHeld, SweepReport, hold_upkeep_after_restore, sweep_files, sweep_files_daily
-from tests.builders import MOMENT, make_capture, make_device, make_jpeg, make_picture, stored_files
+from tests.builders import MOMENT, make_capture, make_device, make_jpeg, make_org, make_picture, stored_files
 from tests.problems import refused
 from tests.threads import at_once
 
@@ -237,8 +237,10 @@ def test_the_sweep_moves_what_no_row_speaks_of_and_nothing_else(world):
 
 
 def test_after_a_restore_nothing_is_swept_until_an_operator_says_so():
+    left_over("readiness/of-a-look-that-was-killed", days=0)
     assert hold_upkeep_after_restore() == 0
-    key = left_over("readiness/newer-than-the-backup", days=2)
+    default_storage.delete("readiness/of-a-look-that-was-killed")
+    key = left_over(f"{make_org().pk}/newer-than-the-backup", days=2)
     assert hold_upkeep_after_restore() == 1
     sweep_files_daily()
     with pytest.raises(SweepHeld):

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, cast
+from typing import Any
 
 from django.apps import apps
 from django.contrib.contenttypes.models import ContentType
@@ -133,21 +133,21 @@ def _refuse_storage_in_use(backup: StoredBackup) -> None:
     What a restore was just writing when it was killed is none of another's, and goes.
     """
     intended_key = import_string("captures.storage.files.intended_key")
-    storage, drafts = cast(Any, default_storage), []
+    drafts: list[str] = []
     # Hashes, for there may be millions; a file that is taken for another by chance is seen by the sweep.
     known = {hash(entry.key) for entry in backup.entries()}
-    for file in storage.list_files():
-        key = intended_key(file.key)
-        if key != file.key:
-            drafts.append(file.key)
+    for found in import_string("captures.upkeep.files_in_use")():
+        key = intended_key(found)
+        if key != found:
+            drafts.append(found)
         if hash(key) not in known:
             raise StorageInUse(
-                f"The storage has files that the backup does not know, as {file.key}. Restore into a folder or "
+                f"The storage has files that the backup does not know, as {found}. Restore into a folder or "
                 "bucket of its own. Only when no other installation uses this one, and what is in it is to be "
                 "kept: --into-used-storage (docs/backup.md)."
             )
     for draft in drafts:
-        storage.delete(draft)
+        default_storage.delete(draft)
 
 
 def _put_files_back(backup: StoredBackup, report: RestoreReport, *, quiet: bool) -> None:
