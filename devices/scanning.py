@@ -4,8 +4,8 @@ import io
 import zlib
 from typing import IO
 
-import cv2
 import numpy as np
+import zxingcpp
 from django.conf import settings
 from PIL import Image, ImageOps, UnidentifiedImageError
 
@@ -13,8 +13,8 @@ from orgs.errors import Invalid
 
 LARGEST_PHOTO = 20 * 1024 * 1024  # bytes
 FORMATS = ("JPEG", "PNG", "WEBP")
-# Longer sides, in pixels, in which the detector is tried: a code that is missed in one is found in another.
-SIDES = (1600, 1000, 640)
+QR_CODE = zxingcpp.BarcodeFormats(zxingcpp.BarcodeFormat.QRCode)
+LONGER_SIDE = 1600  # pixels in which the code is looked for
 
 
 class PhotoUnreadable(Invalid):
@@ -24,19 +24,17 @@ class PhotoUnreadable(Invalid):
 def qr_text_in(photo: IO[bytes]) -> str:
     """Return the text of the QR code in a photo. Raises :class:`PhotoUnreadable`.
 
-    The photo is a stranger's: Pillow decodes it, bounded; OpenCV sees only pixels.
+    The photo is a stranger's: Pillow decodes it, bounded; the reader sees only pixels.
     """
     data = photo.read(LARGEST_PHOTO + 1)
     if len(data) > LARGEST_PHOTO:
         raise PhotoUnreadable(f"A photo may have up to {LARGEST_PHOTO // 2**20} MB.")
     grey = _decode(data)
-    for side in SIDES:
-        smaller = grey.copy()
-        smaller.thumbnail((side, side))
-        text, _, _ = cv2.QRCodeDetector().detectAndDecode(np.asarray(smaller))
-        if text:
-            return str(text)
-    raise PhotoUnreadable("There is no QR code to be read in the photo. Take it from nearer, or type the code.")
+    grey.thumbnail((LONGER_SIDE, LONGER_SIDE))
+    found = zxingcpp.read_barcode(np.asarray(grey), formats=QR_CODE)
+    if found is None:
+        raise PhotoUnreadable("There is no QR code to be read in the photo. Take it nearer, or type the code.")
+    return found.text
 
 
 def _decode(data: bytes) -> Image.Image:
@@ -44,7 +42,7 @@ def _decode(data: bytes) -> Image.Image:
         with Image.open(io.BytesIO(data), formats=FORMATS) as image:
             if image.width * image.height > settings.VISANT_MAX_MEGAPIXELS * 1_000_000:
                 raise PhotoUnreadable(f"A photo may have up to {settings.VISANT_MAX_MEGAPIXELS} megapixels.")
-            image.draft("L", (SIDES[0], SIDES[0]))
+            image.draft("L", (LONGER_SIDE, LONGER_SIDE))
             return ImageOps.exif_transpose(image).convert("L")
     except (UnidentifiedImageError, Image.DecompressionBombError) as error:
         raise PhotoUnreadable("This is not a JPEG, PNG or WebP photo.") from error

@@ -163,6 +163,7 @@ def test_a_qr_code_is_read_from_its_text_a_file_and_a_picture(server: FakeServer
 
 def test_a_qr_code_is_read_from_a_picture(server: FakeServer, tmp_path: Path) -> None:
     pytest.importorskip("cv2")
+    pytest.importorskip("zxingcpp")
     qrcode = pytest.importorskip("qrcode")
     from visant_camera.labels import read_label
 
@@ -176,6 +177,7 @@ def test_the_label_is_scanned_by_the_camera_itself(
     """A printed label, held at an angle, after two moments without one."""
     image = pytest.importorskip("PIL.Image")
     pytest.importorskip("cv2")
+    pytest.importorskip("zxingcpp")
     make_label(qr(server), tmp_path / "2.jpg")
     for name in ("0.jpg", "1.jpg"):
         image.new("RGB", (640, 480), "gray").save(tmp_path / name)

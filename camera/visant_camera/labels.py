@@ -14,10 +14,7 @@ from visant_camera.values import OptionError
 
 VERSION = 1  # of the label
 LONGEST_FILE = 32 * 1024 * 1024
-# Longer sides, in pixels, in which a code is looked for. A picture of 640 is enlarged: as it is, a quarter
-# of the tilted or slightly blurred labels were missed.
-SIDES = (1280, 960)
-NEEDS_OPENCV = 'To read a QR code from a picture OpenCV is needed: pip install "visant-camera[video]".'
+NEEDS_READER = 'To read a QR code from a picture a reader is needed: pip install "visant-camera[video]".'
 
 
 @dataclass(frozen=True)
@@ -77,20 +74,14 @@ def decode(data: bytes) -> Optional[str]:
     try:
         import cv2
         import numpy as np
+        import zxingcpp
     except ImportError as missing:
-        raise OptionError(NEEDS_OPENCV) from missing
+        raise OptionError(NEEDS_READER) from missing
     image: Any = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_GRAYSCALE)
     if image is None:
         return None
-    height, width = image.shape
-    for side in SIDES:
-        scale = side / max(width, height)
-        size = (max(1, round(width * scale)), max(1, round(height * scale)))
-        resized = cv2.resize(image, size, interpolation=cv2.INTER_CUBIC if scale > 1 else cv2.INTER_AREA)
-        text, _, _ = cv2.QRCodeDetector().detectAndDecode(resized)
-        if text:
-            return str(text)
-    return None
+    found = zxingcpp.read_barcode(image, formats=zxingcpp.BarcodeFormats(zxingcpp.BarcodeFormat.QRCode))
+    return found.text if found else None
 
 
 def _field(label: dict[str, Any], name: str) -> str:

@@ -1,16 +1,12 @@
 """Sharing: from the page of a picture to a stranger's browser, by what was drawn to be scanned."""
 
-import io
 import re
 from datetime import timedelta
 
-import cv2
-import numpy as np
 import pytest
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.utils import timezone
-from PIL import Image
 from playwright.sync_api import Page, expect
 
 from captures.models import Capture
@@ -22,6 +18,7 @@ from orgs.models import Role
 from sharing.models import LinkDay, LinkKind, ShareLink, SharingPolicy
 from tests.browser.test_pages import FAINT_TEXTS, SMALL_TARGETS
 from tests.builders import make_capture, make_device, make_jpeg, make_link, make_member, make_org, owner_of
+from tests.scanner import scanned
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -38,13 +35,6 @@ def device() -> Device:
         )
         Capture.unscoped.filter(pk=capture.pk).update(thumbnail_key=name)
     return device
-
-
-def decoded(png: bytes) -> str:
-    """The text of the QR code in a picture, as a scanner reads it."""
-    pixels = np.asarray(Image.open(io.BytesIO(png)).convert("L"))
-    text, _, _ = cv2.QRCodeDetector().detectAndDecode(pixels)
-    return str(text)
 
 
 def fits(page: Page) -> bool:
@@ -69,14 +59,14 @@ def test_a_picture_is_shared_and_its_code_opens_it_for_a_stranger(make_page, dev
     expect(page.locator("#link")).to_have_text(url)
     png = page.request.get(f"/sharing/{link.pk}/qrcode.png").body()
     drawn = page.get_by_alt_text("QR code of the link").screenshot()
-    assert (decoded(png), decoded(drawn)) == (url, url)
+    assert (scanned(png), scanned(drawn)) == (url, url)
     page.get_by_role("link", name="Sign to print").click()
     expect(page.get_by_role("button", name="Print")).to_be_visible()
     printed = page.pdf(prefer_css_page_size=True)
     assert re.findall(rb"/Count (\d+)", printed) == [b"1"], "one page"
     assert re.search(rb"/MediaBox \[0 0 59[45][.\d]* 84[12][.\d]*\]", printed), "A4, portrait"
     stranger = make_page()
-    stranger.goto(decoded(drawn))
+    stranger.goto(scanned(drawn))
     expect(stranger.get_by_role("heading", name=device.name)).to_be_visible()
     expect(stranger.get_by_role("img")).to_be_visible()
     expect(stranger.get_by_text("As usual.")).to_have_count(0)
