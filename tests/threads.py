@@ -15,7 +15,7 @@ def at_once(call: Callable[[int], Any], count: int = 2) -> list[Any]:
 
     def run(number: int) -> Any:
         try:
-            start.wait(timeout=10)
+            start.wait(timeout=30)
             return call(number)
         finally:
             connection.close()
