@@ -33,7 +33,7 @@ class ReportForm(ServiceForm):
 
 
 @login_not_required
-@require_http_methods(["GET", "POST"])
+@require_http_methods(["GET", "HEAD", "POST"])
 def report(request: HttpRequest, token: str) -> HttpResponse:
     """``/s/{token}/report``: ask what is wrong with the page, and tell the operator.
 
