@@ -1,6 +1,6 @@
 """What a visitor will see, shown to the member who fills in a form: the same page, with the member's addresses."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import wraps
 from typing import Any, cast
@@ -72,7 +72,7 @@ def draw_preview(request: HttpRequest, form: ServiceForm, draft: Callable[[], Sh
         return draw(visitor, is_preview=True)
 
 
-def _refused(request: HttpRequest, problems: list[str]) -> HttpResponse:
+def _refused(request: HttpRequest, problems: Sequence[object]) -> HttpResponse:
     return render(request, "sharing/preview_refused.html", {"problems": problems})
 
 

@@ -512,6 +512,12 @@ RETENTION_KEEPERS = {
     "shared": "sharing.keeping.shown_by_open_links",
 }
 
+# --- the demo
+
+# What else `seed_demo` makes, in rooms above that of pictures. Each is a function that takes the organization once
+# its cameras and pictures are there, and makes what is missing.
+DEMO_PARTS = ["sharing.demo.share_demo"]
+
 # --- work behind the scenes
 
 TASKS = {"default": {"BACKEND": "django_tasks_db.DatabaseBackend"}}
