@@ -14,7 +14,7 @@ from devices.services.schedules import add_schedule
 from orgs.models import Role
 from orgs.services.memberships import remove_member
 from sharing.finding import in_state
-from sharing.models import LinkKind, LinkState, ShareLink, SharingPolicy
+from sharing.models import LinkKind, LinkState, SharingPolicy
 from sharing.opening import states_of
 from sharing.services.links import MOST_VIEWS
 from sharing.tests.forms import TERMS, allow, in_days, limit, text_of
@@ -238,43 +238,7 @@ def test_the_list_costs_the_same_for_many_and_goes_page_by_page(capture):
     assert client.get(older).text.count('class="row-title"') == 6
 
 
-# --- taking back many, and the policy
-
-
-def test_admins_take_back_all_of_a_camera_of_a_person_or_all(capture, member):
-    admin = make_member(capture.org, Role.ADMIN)
-    other = make_capture(make_device(capture.org, "Yard")[0], verdict="normal")
-    links = {
-        "mine": make_link(capture, created_by=member),
-        "yard": make_link(other, created_by=admin),
-        "old": make_link(other),
-    }
-    foreign = make_link(make_capture(verdict="normal"))
-
-    def left() -> set[str]:
-        rows = set(ShareLink.unscoped.filter(revoked_at=None).values_list("pk", flat=True))
-        assert foreign.pk in rows
-        return {name for name, link in links.items() if link.pk in rows}
-
-    client, url = logged_in(admin), "/sharing/take-back"
-    assert logged_in(member).get(url).status_code == 403
-    assert logged_in(member).post(url, {}).status_code == 403
-    remove_member(
-        membership=membership_of(capture.org, member), acting_membership=membership_of(capture.org, admin)
-    )
-    asked = client.get(url, {"maker": member.pk, "show": "1"})
-    assert "Take back 1 link?" in asked.text
-    assert left() == {"mine", "yard", "old"}
-    client.post(url, {"maker": member.pk, "camera": ""})
-    assert left() == {"yard", "old"}
-    make_link(capture, created_by=admin)
-    assert client.get(url, {"camera": foreign.device_id, "show": "1"}).status_code == 400
-    assert client.post(url, {"camera": foreign.device_id}).status_code == 400
-    client.post(url, {"camera": other.device_id, "maker": admin.pk})
-    assert left() == {"old"}
-    answer = client.post(url, {"camera": "", "maker": ""}, follow=True)
-    assert "2 links taken back." in answer.text
-    assert left() == set()
+# --- the policy
 
 
 def test_admins_say_what_may_be_shared(device, member):
