@@ -58,6 +58,32 @@ def test_the_page_of_a_link_says_all_of_it(capture, member):
     assert page["Cache-Control"].startswith("max-age=0, no-cache, no-store")
 
 
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"expires_at": MOMENT}, "Give it more days to let it open again."),
+        ({"max_views": 1, "view_count": 1}, "Allow more views to let it open again."),
+        ({"suspended_at": MOMENT}, "The operator of this service stopped it"),
+        ({"revoked_at": MOMENT}, "It was taken back for good."),
+    ],
+)
+def test_the_page_of_a_closed_link_says_why_and_what_can_be_done(capture, member, fields, said):
+    link = make_link(capture, created_by=member, **fields)
+    text = text_of(logged_in(member).get(f"/sharing/{link.pk}"))
+    assert said in text
+    assert "Whoever has it may look" not in text
+    assert ("It opens for nobody now." in text) == ("revoked_at" not in fields)
+
+
+def test_which_picture_it_is_is_said_by_the_cameras_clock(capture, member):
+    type(capture.org).objects.filter(pk=capture.org_id).update(time_zone="Asia/Tokyo")
+    late = make_capture(capture.device, minutes=4 * 60, verdict="normal")
+    link = make_link(late, created_by=member)
+    client = logged_in(member)
+    assert "One picture: 2 Mar 2026, 01:00:00, the camera's clock" in text_of(client.get(f"/sharing/{link.pk}"))
+    assert "One picture: 2 Mar 2026 ·" in text_of(client.get("/sharing"))
+
+
 def test_codes_are_drawn_of_the_address(capture, member):
     link = make_link(capture, created_by=member)
     client = logged_in(member)
@@ -146,10 +172,19 @@ def test_a_sign_is_the_notice_and_the_view_in_one(capture, member):
     for said in (device.name, device.org.name, "Every 10 minutes", "Kept for 30 days", "porter@example.org"):
         assert said in text
     assert "Every 2 minutes" not in text
+    assert "No contact stands on it" not in text
     assert f"http://testserver/s/{link.token}" in text
     make_policy(device.org, device=device, days=400)
     type(device.org).objects.filter(pk=device.org_id).update(retention_days=14)
     assert "Kept for 14 days" in text_of(logged_in(member).get(f"/sharing/{link.pk}/sign"))
+
+
+def test_who_can_say_the_contact_of_a_sign_is_led_there(capture, member):
+    link = make_link(capture, created_by=member)
+    for user, is_led in ((member, False), (owner_of(capture.org), True)):
+        page = logged_in(user).get(f"/sharing/{link.pk}/sign").text
+        assert "No contact stands on it." in page
+        assert ('href="/sharing/policy"' in page) == is_led
 
 
 # --- the list

@@ -117,8 +117,13 @@ def qrcode_svg(request: MemberRequest, pk: uuid.UUID) -> HttpResponse:
 def sign(request: MemberRequest, pk: uuid.UUID) -> HttpResponse:
     """A page to print and put up: that there is a camera, for how long its pictures are kept, whom to ask."""
     link = _link_or_404(request, pk)
-    closed = CLOSED.get(states_of([link], at=timezone.now())[link.pk], "")
-    return render(request, "sharing/sign.html", {"link": link, "sign": sign_of(link), "closed": closed})
+    context = {
+        "link": link,
+        "sign": sign_of(link),
+        "is_admin": Role(request.membership.role).covers(Role.ADMIN),
+        "closed": CLOSED.get(states_of([link], at=timezone.now())[link.pk], ""),
+    }
+    return render(request, "sharing/sign.html", context)
 
 
 def _address(request: MemberRequest, pk: uuid.UUID) -> str:

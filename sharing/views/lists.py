@@ -19,7 +19,7 @@ from sharing.forms.lists import LinkFilter, TakeBackForm
 from sharing.models import LinkState, ShareLinkQuerySet
 from sharing.opening import states_of
 from sharing.services.links import revoke_all
-from sharing.spans import days_of_span
+from sharing.spans import days_shown
 from sharing.words import shows_in_words
 
 PAGE_SIZE = 50
@@ -32,12 +32,12 @@ def links(request: MemberRequest) -> HttpResponse:
     """Those that the member may see, newest first."""
     org, now, cursor = request.membership.org, timezone.now(), request.GET.get("cursor", "")
     form = LinkFilter(request.GET)
-    wanted = _narrowed(request, form).select_related("device__org", "created_by")
+    wanted = _narrowed(request, form).select_related("device__org", "capture", "created_by")
     rows, next_cursor = newest_page(wanted, cursor=cursor, limit=PAGE_SIZE, field="created_at")
     states = states_of(rows, at=now)
     context = {
         "form": form,
-        "rows": [(row, states[row.pk], shows_in_words(row), days_of_span(row)) for row in rows],
+        "rows": [(row, states[row.pk], shows_in_words(row), days_shown(row)) for row in rows],
         "policy": policy_of(org),
         "next_cursor": next_cursor,
         "is_first_page": not cursor,
