@@ -4,6 +4,7 @@ from datetime import UTC, date, datetime, timedelta
 from uuid import uuid4
 
 import pytest
+from django.conf import settings
 
 from sharing.models import LinkDay, LinkReport, LinkVisit
 from sharing.services import forgetting
@@ -116,3 +117,11 @@ def test_counts_of_days_long_past_are_forgotten_and_those_of_the_link_stay(monke
     link.refresh_from_db()
     assert link.view_count == 9
     assert len(statements_of(lambda: forget_old(now=NOON))) == 2
+
+
+def test_the_scheduler_forgets():
+    jobs = {name: seconds for name, seconds in settings.SCHEDULE.items() if name.startswith(forgetting.__name__)}
+    assert {name.rpartition(".")[2]: seconds for name, seconds in jobs.items()} == {
+        "forget_visitors": 60 * 60,
+        "forget_old": 24 * 60 * 60,
+    }

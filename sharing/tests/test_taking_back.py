@@ -14,6 +14,7 @@ from tests.builders import (
     make_link,
     make_member,
     make_org,
+    make_token,
     membership_of,
     owner_of,
 )
@@ -98,4 +99,32 @@ def test_what_is_not_said_clearly_takes_nothing_back(capture, member, sent, sent
     }
     answer = logged_in(owner_of(capture.org)).post(URL, {name: ids.get((name, v), v) for name, v in sent.items()})
     assert (answer.status_code, sentence in text_of(answer)) == (400, True)
+    assert not ShareLink.unscoped.exclude(revoked_at=None).exists()
+
+
+def test_programs_that_do_not_say_it_clearly_take_nothing_back(capture, member, client):
+    stranger = make_org()
+    foreign = make_link(make_capture(make_device(stranger)[0]), created_by=owner_of(stranger))
+    make_link(capture, created_by=member)
+    _, token = make_token(membership_of(capture.org, owner_of(capture.org)))
+    unclear, no_camera = "Name a camera, a person, or all: true", "There is no such camera."
+    for body, status, sentence in (
+        ("", 400, unclear),
+        ("{}", 400, unclear),
+        ('{"all": "true"}', 400, unclear),
+        ("[]", 400, "Expected a dictionary"),
+        ('{"device_id": "nonsense"}', 404, no_camera),
+        (f'{{"device_id": "{foreign.device_id}"}}', 404, no_camera),
+        ('{"device_id": null}', 400, "device_id: This field may not be null."),
+        ('{"device_id": ["x"]}', 400, "device_id: Not a valid string."),
+        ('{"created_by": 7}', 400, "created_by: Enter a valid email address."),
+        (f'{{"created_by": "{foreign.created_by.email}"}}', 400, "Nobody of that address has made a link here."),
+    ):
+        answer = client.post(
+            "/v1/share-links/revoke",
+            body,
+            content_type="application/json",
+            headers={"Authorization": f"Bearer {token}"},
+        )
+        assert (answer.status_code, sentence in answer.json()["detail"]) == (status, True), body
     assert not ShareLink.unscoped.exclude(revoked_at=None).exists()
