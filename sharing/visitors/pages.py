@@ -5,6 +5,7 @@ from django.shortcuts import render
 
 from orgs.errors import TooManyRequests
 from sharing.opening import LinkClosed
+from sharing.services.links import LONGEST_PASSWORD
 from sharing.words import kind_in_words
 
 
@@ -16,7 +17,8 @@ def closed_page(request: HttpRequest, closed: LinkClosed) -> HttpResponse:
 
 def password_page(request: HttpRequest, *, refusal: Exception | None = None) -> HttpResponse:
     """Ask for the password; the form goes to where it was asked for. Nothing is told of what it opens."""
-    page = render(request, "sharing/visitor/password.html", {"refusal": refusal}, status=403)
+    context = {"refusal": refusal, "longest": LONGEST_PASSWORD}
+    page = render(request, "sharing/visitor/password.html", context, status=403)
     if isinstance(refusal, TooManyRequests):
         page.status_code = 429
         page["Retry-After"] = str(refusal.retry_after)
