@@ -187,6 +187,12 @@ class Capture(Row, TenantModel):
             models.Index(fields=["org", "-captured_at", "-id"], name="captures_capture_org_time"),
             models.Index(fields=["device", "-captured_at", "-id"], name="captures_capture_device_time"),
             models.Index(fields=["org", "verdict", "-captured_at", "-id"], name="captures_capture_verdict_time"),
+            # What links show: however many newer pictures a camera has that are not judged.
+            models.Index(
+                fields=["device", "-captured_at", "-id"],
+                condition=models.Q(verdict__isnull=False),
+                name="captures_capture_judged_time",
+            ),
             # What the workers claim next.
             models.Index(
                 fields=["evaluation_due_at"],

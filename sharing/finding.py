@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from django.db.models import F, Q
+from django.db.models import Exists, F, OuterRef, Q
 
 from orgs.models import Membership, Organization, Role
 from sharing.access import policy_of
@@ -23,6 +23,12 @@ def matching(links: ShareLinkQuerySet, words: str) -> ShareLinkQuerySet:
     if len(words) <= TOKEN_SHOWN:
         found |= Q(token__startswith=words)
     return links.filter(found)
+
+
+def organizations_with(links: ShareLinkQuerySet) -> list[Organization]:
+    """Those that have one of ``links``, but suspended ones; looked up, not found by going through the links."""
+    theirs = links.filter(org=OuterRef("pk")).order_by()
+    return list(Organization.objects.filter(Exists(theirs), suspended_at=None))
 
 
 def in_state(links: ShareLinkQuerySet, state: LinkState, *, org: Organization, at: datetime) -> ShareLinkQuerySet:

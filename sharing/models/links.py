@@ -153,8 +153,11 @@ class ShareLink(Row, TenantModel):
             ),
         ]
         indexes = [
-            # The links whose time is up.
-            models.Index(fields=["expires_at"], name="sharing_sharelink_expiring"),
+            # The list of an organization's links, and of those that a member made.
+            models.Index(fields=["org", "-created_at", "-id"], name="sharing_sharelink_org_time"),
+            models.Index(fields=["org", "created_by", "-created_at", "-id"], name="sharing_sharelink_maker_time"),
+            # The links that are open, beside however many whose time is up.
+            models.Index(fields=["org", "expires_at"], name="sharing_sharelink_expiring_of"),
         ]
 
     def __str__(self) -> str:

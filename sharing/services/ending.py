@@ -3,8 +3,7 @@
 from datetime import datetime
 
 from orgs import scope
-from orgs.models import Organization
-from sharing.finding import in_state
+from sharing.finding import in_state, organizations_with
 from sharing.models import LinkState, ShareLink
 from sharing.services.links import revoke_links
 
@@ -12,17 +11,16 @@ REASON = "Who made it may not share it any more."
 
 
 def revoke_powerless(*, at: datetime) -> int:
-    """Take back, in every organization, the links whose makers lost the right to share them; return how many.
+    """Take back, in every organization, the open links whose makers lost the right to share; return how many.
 
     Until then they do not open either (:mod:`sharing.opening`); but they would again if the right came back, which
     nobody expects of a link that had ended. Where sharing is switched off, it waits until it is on again.
     """
     with scope.across_organizations("finds the organizations that share something"):
-        shared = ShareLink.unscoped.open_at(at).order_by().values("org").distinct()
-        orgs = list(Organization.objects.filter(pk__in=shared, suspended_at=None))
+        orgs = organizations_with(ShareLink.unscoped.open_at(at))
     count = 0
     for org in orgs:
         with scope.within(org.pk):
-            links = in_state(org.share_links.all(), LinkState.MAKER_GONE, org=org, at=at)
+            links = in_state(org.share_links.open_at(at), LinkState.MAKER_GONE, org=org, at=at)
             count += revoke_links(links=links, acting_user=None, reason=REASON)
     return count

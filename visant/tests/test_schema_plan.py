@@ -6,7 +6,6 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection, migrations
 from django.db.migrations.executor import MigrationExecutor
-from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.recorder import MigrationRecorder
 
 from tests.builders import make_capture
@@ -105,19 +104,25 @@ def forget(app: str, name: str) -> None:
 
 @pytest.mark.django_db(transaction=True)
 def test_the_plan_shows_sql_locks_and_the_way_back():
-    """The record alone is taken away, so that nothing needs to be migrated for this."""
-    [(_, newest)] = MigrationLoader(connection).graph.leaf_nodes("captures")
-    forget("captures", newest)
+    """The records alone are taken away, so that nothing needs to be migrated for this."""
+    names = ["0023_walls_of_forecasts", "0024_judged_pictures_of_a_camera"]
+    recorder = MigrationRecorder(connection)
+    later = [name for app, name in recorder.applied_migrations() if app == "captures" and name >= names[0]]
+    for name in later:
+        forget("captures", name)
     try:
         text = shown("plan")
     finally:
-        MigrationRecorder(connection).record_applied("captures", newest)
+        for name in later:
+            recorder.record_applied("captures", name)
     lines = [line.strip() for line in text.splitlines()]
-    assert lines[0] == f"captures.{newest}: one transaction, goes back"
-    assert lines[-1] == "1 migrations to apply."
+    assert lines[0] == f"captures.{names[0]}: one transaction, goes back"
+    assert f"captures.{names[1]}: no transaction, goes back" in lines
+    assert lines[-1] == f"{len(later)} migrations to apply."
     if connection.vendor == "postgresql":
         assert "ALTER TABLE captures_forecast ENABLE ROW LEVEL SECURITY;" in lines
         assert any(line.startswith("-- locks ACCESS EXCLUSIVE on captures_forecast") for line in lines)
+        assert any(line.startswith("-- locks SHARE UPDATE EXCLUSIVE on captures_capture") for line in lines)
 
 
 @pytest.mark.django_db

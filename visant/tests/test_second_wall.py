@@ -309,9 +309,11 @@ def archive():
             """
             INSERT INTO captures_capture (id, org_id, device_id, record_id, captured_at, received_at, storage_key,
               byte_size, sha256, thumbnail_key, content_type, width, height, trigger_label, trigger_id, metadata,
-              hold, evaluation_status, evaluation_due_at, evaluation_attempts, reason, not_judged)
+              hold, evaluation_status, verdict, evaluation_due_at, evaluation_attempts, reason, not_judged)
             SELECT gen_random_uuid(), %s, %s, n, now() - n * interval '1 minute', now(), %s || '/' || n, 1, n, '',
-              'image/jpeg', 1, 1, '', '', '{}', false, CASE WHEN n = 1 THEN 'pending' ELSE 'skipped' END,
+              'image/jpeg', 1, 1, '', '', '{}', false,
+              CASE WHEN n = 1 THEN 'pending' WHEN n %% 10 = 0 THEN 'completed' ELSE 'skipped' END,
+              CASE WHEN n %% 10 = 0 THEN 'normal' END,
               CASE WHEN n = 1 THEN now() END, 0, '', ''
             FROM generate_series(1, %s) AS n RETURNING 1
             """,
@@ -335,6 +337,7 @@ def test_the_timelines_still_use_their_indexes(archive, everywhere):
         for rows, index in (
             (archive.org.captures.newest_first()[:24], "captures_capture_org_time"),
             (archive.captures.newest_first()[:24], "captures_capture_device_time"),
+            (archive.captures.filter(verdict__isnull=False).newest_first()[:24], "captures_capture_judged_time"),
             (archive.org.captures.matching(state="normal").newest_first()[:24], "captures_capture_verdict_time"),
         ):
             plan = plan_of(rows)
