@@ -178,7 +178,7 @@ def test_a_trigger_id_is_used_once_for_a_camera(org, camera):
 
 
 def test_one_camera_is_asked_only_so_often(org, camera, settings):
-    settings.RATE_LIMITS = {**settings.RATE_LIMITS, "trigger_device": "2/m"}
+    settings.RATE_LIMITS = {**settings.RATE_LIMITS, "trigger_device": "2/h"}
     other, _ = make_device(org)
     answers = [trigger(camera[0], owner_of(org)) for _ in range(3)]
     assert [answer.status_code for answer in answers] == [202, 202, 429]

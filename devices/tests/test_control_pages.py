@@ -75,7 +75,7 @@ def test_a_suspended_camera_is_asked_for_nothing(owner, camera):
 
 
 def test_asked_too_often_the_page_says_when_it_may_be_again(owner, camera, settings):
-    settings.RATE_LIMITS = {**settings.RATE_LIMITS, "trigger_device": "1/m"}
+    settings.RATE_LIMITS = {**settings.RATE_LIMITS, "trigger_device": "1/h"}
     answers = [owner.post(f"/cameras/{camera[0].pk}/trigger") for _ in range(2)]
     assert [answer.status_code for answer in answers] == [302, 429]
     assert "Too often" in answers[1].text

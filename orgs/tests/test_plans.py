@@ -236,7 +236,7 @@ def test_a_code_for_a_domain_asks_for_a_verified_address_of_it():
 
 
 def test_who_guesses_has_to_wait_and_nobody_else(settings):
-    settings.RATE_LIMITS = {**settings.RATE_LIMITS, "secret_account": "3/m"}
+    settings.RATE_LIMITS = {**settings.RATE_LIMITS, "secret_account": "3/h"}
     org, other = make_org(device_limit=5), make_org(device_limit=5)
     for _ in range(3):
         refused(org, "VISANT-2222-2222-2222", CodeUnknown, "There is no such code")

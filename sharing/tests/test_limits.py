@@ -175,7 +175,7 @@ def refused(token):
 
 
 def test_what_a_good_link_does_not_show_is_no_guess(settings):
-    settings.RATE_LIMITS = {**settings.RATE_LIMITS, "share_address": "2/5m"}
+    settings.RATE_LIMITS = {**settings.RATE_LIMITS, "share_address": "2/h"}
     link = make_link(make_capture())  # not judged: there is nothing to show yet
     for _ in range(4):
         assert Client().get(f"/s/{link.token}/latest.jpg").status_code == 404

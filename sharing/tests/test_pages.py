@@ -217,7 +217,7 @@ def test_a_wrong_password_is_refused_and_told_to_who_watches(capture):
 
 
 def test_who_tries_too_often_waits_and_may_try_other_links(capture, settings):
-    settings.RATE_LIMITS = settings.RATE_LIMITS | {"share_password_address": "2/5m"}
+    settings.RATE_LIMITS = settings.RATE_LIMITS | {"share_password_address": "2/h"}
     link, other = guarded(capture), guarded(capture)
     tried = ("guess", "another guess", PASSWORD)
     answers = [Client().post(f"/s/{link.token}", {"password": text}) for text in tried]
@@ -250,7 +250,7 @@ def test_a_closed_link_says_of_what_kind_it_was_why_and_how_to_ask_again(capture
 
 
 def test_an_unknown_link_is_not_there_and_guessing_is_limited_but_a_good_one_opens(capture, settings):
-    settings.RATE_LIMITS = settings.RATE_LIMITS | {"share_address": "4/5m"}
+    settings.RATE_LIMITS = settings.RATE_LIMITS | {"share_address": "4/h"}
     assert Client().get("/s/no%00body").status_code == 404
     good, gone = make_link(capture), make_link(capture, expires_at=NOW - HOUR)
     tried = (

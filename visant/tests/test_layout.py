@@ -133,7 +133,7 @@ def assert_camera_is_listened_to(layout: Layout, camera: dict[str, str]) -> None
     """Through nginx, by the server that holds streams: the others would end the answer at once."""
     url = f"{layout.url}/v1/devices/{camera['id']}/commands"
     headers = {"X-API-Key": camera["key"], "Accept": "text/event-stream"}
-    with requests.get(url, headers=headers, stream=True, timeout=(10, 2)) as answer:
+    with requests.get(url, headers=headers, stream=True, timeout=(10, 5)) as answer:
         assert answer.status_code == 200
         lines = answer.iter_lines()
         assert any("connected" in line.decode() for line in (next(lines) for _ in range(6)))
