@@ -180,3 +180,15 @@ def test_a_preview_has_a_picture_only_where_that_is_on_and_no_password_is_asked_
     asking = make_link(capture, picture_in_preview=True, password_hash="!")
     assert Client().get(f"/s/{asking.token}/preview.jpg").status_code == 403
     assert link.device.share_links.get(pk=link.pk).view_count == 0
+
+
+def test_where_views_are_limited_a_preview_has_no_picture_for_it_would_be_one_that_nobody_counts(capture):
+    link = make_link(capture, picture_in_preview=True, max_views=5)
+    page = Client().get(f"/s/{link.token}")
+    assert "og:title" in page.text
+    assert "og:image" not in page.text
+    assert Client().get(f"/s/{link.token}/preview.jpg").status_code == 404
+    link.max_views = None
+    link.save()
+    assert "og:image" in Client().get(f"/s/{link.token}").text
+    assert Client().get(f"/s/{link.token}/preview.jpg").status_code == 200

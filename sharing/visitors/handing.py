@@ -3,8 +3,10 @@
 A visit has one view, however much it looks at.
 
 - A full picture takes it: the one for a screen, the original, ``latest.jpg``.
-- A small one takes none, since a page lists many of them.
-- What messengers show beside the link takes none.
+- A small one takes none, since a page lists many of them. Where views are limited it takes it, too, if it is all
+  that the link shows; and programs that look by themselves get none.
+- What messengers show beside the link takes none. So where views are limited they are shown no picture
+  (:attr:`sharing.models.ShareLink.previews_picture`).
 """
 
 from collections.abc import Callable
@@ -17,6 +19,7 @@ from captures.models import Capture
 from captures.picture_urls import leads_to_bucket
 from captures.serving import shared_response, unchanged_response
 from orgs.ratelimits import count
+from sharing.models import LinkKind
 from sharing.visitors.door import VisitorRequest, take_view
 from sharing.visitors.robots import refuse_robots
 
@@ -41,9 +44,14 @@ def hand_out_full(
 def hand_out_small(request: VisitorRequest, capture: Capture) -> HttpResponseBase:
     """The picture as galleries list it."""
     etag = f"small-{capture.sha256}"
+    link, key = request.opened.link, partial(small_of, capture)
+    if link.has_limited_views:
+        if link.kind in (LinkKind.CAPTURE, LinkKind.LATEST):
+            return hand_out_full(request, key, etag=etag)
+        refuse_robots(request)
     if (unchanged := unchanged_response(request, etag=etag)) is not None:
         return unchanged
-    return shared_response(request, small_of(capture), etag=etag, until=request.opened.ends_at)
+    return shared_response(request, key(), etag=etag, until=request.opened.ends_at)
 
 
 def view_for(request: VisitorRequest, capture: Capture) -> str:
