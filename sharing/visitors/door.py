@@ -103,7 +103,7 @@ def visited(view: VisitorView[P]) -> Callable[..., HttpResponseBase]:
         except LinkClosed as closed:
             return closed_page(request, closed)
         except PasswordNeeded:
-            return password_page(request)
+            return password_page(request, cast(VisitorRequest, request).named_link)
 
     return login_not_required(guarded)
 
@@ -127,7 +127,7 @@ def visited_page(view: VisitorView[P]) -> Callable[..., HttpResponseBase]:
         except LinkClosed as closed:
             return closed_page(request, closed)
         except (WrongPassword, TooManyRequests) as refusal:
-            return password_page(request, refusal=refusal)
+            return password_page(request, cast(VisitorRequest, request).named_link, refusal=refusal)
         return _shown_now(visitor)
 
     return csrf_exempt(login_not_required(guarded))
