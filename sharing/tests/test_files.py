@@ -264,9 +264,12 @@ def test_to_ask_a_bucket_for_the_head_is_a_view_since_the_answer_leads_to_the_pi
 
 
 def test_the_latest_comes_from_us_with_its_tag_also_from_a_bucket(in_bucket):
-    answer = Client().get(f"/s/{make_link(in_bucket).token}/latest.jpg")
-    assert (answer.status_code, answer["Content-Type"]) == (200, "image/jpeg")
-    assert answer["ETag"]
+    for kind in (LinkKind.CAPTURE, LinkKind.LATEST):
+        link = make_link(in_bucket, kind)
+        answers = [latest(link) for _ in range(2)]
+        assert {(answer.status_code, answer["Content-Type"]) for answer in answers} == {(200, "image/jpeg")}
+        assert answers[0].content == answers[1].content
+        assert latest(link, **{"If-None-Match": answers[0]["ETag"]}).status_code == 304
 
 
 def test_a_bucket_that_is_away_is_said_to_be(in_bucket, s3):

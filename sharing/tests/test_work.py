@@ -1,4 +1,4 @@
-"""How much work those can cause who hold a link: each picture is made once, and so many a minute."""
+"""How much work those can cause who hold a link: each picture is made once, and not too many at a time."""
 
 import io
 from datetime import timedelta
