@@ -46,13 +46,16 @@ def refuse_sharing(membership: Membership, device: Device, policy: SharingPolicy
 
 
 def links_of(membership: Membership) -> ShareLinkQuerySet:
-    """The links a member may see, change and take back: an admin all, another member those they made.
+    """The links a member may see, change and take back: an admin all, another member those they made of cameras
+    that they see now.
 
     A link may show more than another member sees of the camera, so nobody reads the links of others.
     """
     links: ShareLinkQuerySet = membership.org.share_links.all()
-    is_admin = Role(membership.role).covers(Role.ADMIN)
-    return links if is_admin else links.filter(created_by=membership.user_id)
+    if Role(membership.role).covers(Role.ADMIN):
+        return links
+    links = links.filter(created_by=membership.user_id)
+    return links if membership.cameras is None else links.filter(device__in=membership.cameras)
 
 
 def links_among(

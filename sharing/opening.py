@@ -55,6 +55,11 @@ class Opened:
         return _is_used_up(self.link)
 
     @property
+    def is_makers_to_share(self) -> bool:
+        """Whether who made it may share the camera now; else it shows nothing, whatever is changed of it."""
+        return _maker_may(self.link, self.policy, self.maker, self.at)
+
+    @property
     def ends_at(self) -> datetime | None:
         """When it will be open no more, as far as that is known now."""
         ends = (self.link.expires_at, self.maker.valid_until if self.maker else None)
@@ -91,7 +96,11 @@ def open_link(token: str, *, at: datetime) -> Opened:
 
 
 def as_if_open(link: ShareLink, *, at: datetime) -> Opened:
-    """What a link of one's own organization shows, whatever closes it: for its preview. It need not be saved."""
+    """What a link of one's own organization shows, whatever closes it: for its preview. It need not be saved.
+
+    That is as far as its maker reaches, and no further than who looks does: members have their own links, and
+    admins, who have all, see everything.
+    """
     maker = _makers([link.org], [link]).get(_maker_of(link))
     return Opened(link, policy_of(link.org), maker, at)
 

@@ -1,6 +1,6 @@
 """What a visitor will see, shown to the member who fills in a form: the same page, with the member's addresses."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import wraps
 from typing import Any, cast
@@ -16,8 +16,8 @@ from django.views.decorators.clickjacking import xframe_options_sameorigin
 from captures.models import Capture
 from devices.clocks import clock_of
 from orgs.forms import ServiceForm
-from sharing.models import ShareLink
-from sharing.opening import as_if_open
+from sharing.models import LinkState, ShareLink
+from sharing.opening import CLOSED, as_if_open
 from sharing.visitors.door import VisitorRequest
 from sharing.visitors.galleries import draw
 
@@ -53,21 +53,27 @@ class MemberAddresses:
 def draw_preview(request: HttpRequest, form: ServiceForm, draft: Callable[[], ShareLink]) -> HttpResponse:
     """What a visitor would see of the link that ``draft`` makes of the form, at once and with any password given.
 
-    It need not be saved. Where the form is not right yet, or the draft refused, the frame says so.
+    It need not be saved. Where the form is not right yet, the draft refused, or the link one whose maker may not
+    share it any more, the frame says so.
     """
     link = None
     if form.is_valid():
         with form.refusals():
             link = draft()
     if link is None:
-        problems = [text for texts in form.errors.values() for text in texts]
-        return render(request, "sharing/preview_refused.html", {"problems": problems})
+        return _refused(request, [text for texts in form.errors.values() for text in texts])
     visitor = cast(VisitorRequest, request)
     visitor.opened = as_if_open(link, at=timezone.now())
+    if not visitor.opened.is_makers_to_share:
+        return _refused(request, [CLOSED[LinkState.MAKER_GONE]])
     asked = {name: str(value) for name, value in request.GET.items() if name not in OF_THE_PAGE}
     visitor.addresses = MemberAddresses(request.path, asked)  # type: ignore[assignment] # as far as pages ask it
     with timezone.override(clock_of(link.device)):
         return draw(visitor, is_preview=True)
+
+
+def _refused(request: HttpRequest, problems: Sequence[object]) -> HttpResponse:
+    return render(request, "sharing/preview_refused.html", {"problems": problems})
 
 
 def query_of(form: Form) -> str:

@@ -25,9 +25,8 @@ class BadQRCode(Invalid):
 
 def qr_png(text: str, *, size: int = DEFAULT_SIZE, correction: str = DEFAULT_CORRECTION) -> bytes:
     """Return a square PNG of ``size`` pixels, the margin among them. Raises :class:`BadQRCode`."""
+    _refuse_size(size)
     code = _code(text, correction)
-    if not SMALLEST <= size <= LARGEST:
-        raise BadQRCode(f"size must be {SMALLEST} to {LARGEST} pixels.")
     modules = code.modules_count + 2 * QUIET_ZONE
     if size < LEAST_PIXELS * modules:
         raise BadQRCode(
@@ -46,8 +45,7 @@ def qr_png(text: str, *, size: int = DEFAULT_SIZE, correction: str = DEFAULT_COR
 
 def qr_svg(text: str, *, size: int = DEFAULT_SIZE, correction: str = DEFAULT_CORRECTION) -> bytes:
     """Return an SVG that is shown ``size`` pixels wide and can be printed at any. Raises :class:`BadQRCode`."""
-    if not SMALLEST <= size <= LARGEST:
-        raise BadQRCode(f"size must be {SMALLEST} to {LARGEST} pixels.")
+    _refuse_size(size)
     image = _code(text, correction).make_image(image_factory=_OnWhite)
     svg = image.get_image()
     svg.set("width", str(size))
@@ -60,9 +58,14 @@ class _OnWhite(SvgPathImage):  # type: ignore[misc] # the library has no types
     background = "white"
 
 
+def _refuse_size(size: int) -> None:
+    if not SMALLEST <= size <= LARGEST:
+        raise BadQRCode(f"size must be {SMALLEST} to {LARGEST} pixels.")
+
+
 def _code(text: str, correction: str) -> "qrcode.QRCode":
     if correction not in CORRECTIONS:
-        raise BadQRCode("error_correction must be L, M, Q or H.")
+        raise BadQRCode(f"error_correction must be one of {', '.join(CORRECTIONS)}.")
     code = qrcode.QRCode(error_correction=CORRECTIONS[correction], border=QUIET_ZONE)
     code.add_data(text)
     code.make()

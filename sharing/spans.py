@@ -21,10 +21,16 @@ def span_of_given(device: Device, start: date, end: date) -> tuple[datetime, dat
     return since, until
 
 
-def days_of_span(link: ShareLink) -> tuple[date, date] | None:
-    """The first and the last day that a link of a range shows something of; None for other kinds."""
+def days_shown(link: ShareLink) -> tuple[date, date] | None:
+    """The first and the last day, by the camera's clock, of what a link of a range or to one picture shows.
+
+    None for other kinds, of which that changes. ``link.capture`` is asked for its moment.
+    """
+    zone = clock_of(link.device)
+    if link.capture is not None:
+        day = link.capture.captured_at.astimezone(zone).date()
+        return day, day
     if link.range_from is None or link.range_until is None:
         return None
-    zone = clock_of(link.device)
     last = link.range_until - timedelta(microseconds=1)
     return link.range_from.astimezone(zone).date(), last.astimezone(zone).date()

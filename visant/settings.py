@@ -85,6 +85,8 @@ try:
     # How long an organization can still be taken back, and for how long its export can be downloaded.
     VISANT_DELETION_DAYS = env.int("VISANT_DELETION_DAYS", 14, validate=validate.Range(0, 365), **NUMBER)
     VISANT_EXPORT_DAYS = env.int("VISANT_EXPORT_DAYS", 7, validate=validate.Range(1, 90), **NUMBER)
+    # How long a report of a shared page is kept after an operator settled it.
+    VISANT_LINK_REPORT_DAYS = env.int("VISANT_LINK_REPORT_DAYS", 90, validate=validate.Range(1, 3650), **NUMBER)
     DATABASE_URL = with_password(
         "DATABASE", find_secret(env, "DATABASE_URL"), find_secret(env, "DATABASE_PASSWORD")
     )
@@ -511,6 +513,12 @@ RETENTION_KEEPERS = {
     "shared": "sharing.keeping.shown_by_open_links",
 }
 
+# --- the demo
+
+# What else `seed_demo` makes, in rooms above that of pictures. Each is a function that takes the organization once
+# its cameras and pictures are there, and makes what is missing.
+DEMO_PARTS = ["sharing.demo.share_demo"]
+
 # --- work behind the scenes
 
 TASKS = {"default": {"BACKEND": "django_tasks_db.DatabaseBackend"}}
@@ -542,6 +550,7 @@ SCHEDULE = {
     "captures.leaving.tasks.delete_due_organizations": 10 * 60,
     "captures.leaving.tasks.wake_exports": 60,
     "sharing.services.forgetting.forget_visitors": 60 * 60,
+    "sharing.services.forgetting.forget_old": 24 * 60 * 60,
     "sharing.tasks.end_links": 60,
     "sharing.tasks.remind_of_unopened": 10 * 60,
 }

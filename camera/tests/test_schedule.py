@@ -208,6 +208,15 @@ def test_in_a_doubled_hour_times_run_once_and_rhythms_go_on(rule: Rule, day: str
     assert local_runs(rule, day, len(expected), expected[0][3:8]) == expected
 
 
+def test_the_clocks_bring_no_two_runs_of_an_interval_within_a_minute() -> None:
+    """Every 457 s there are 01:59:04 and 03:00:00: on 8 March 2026 in New York 56 seconds lie between them."""
+    assert local_runs(every(457, time_zone=NEW_YORK), "2026-03-08", 3, at="01:55") == [
+        "08 01:59-0500",
+        "08 03:07-0400",
+        "08 03:15-0400",
+    ]
+
+
 def test_a_run_made_up_for_keeps_to_the_quiet_hours() -> None:
     at_three = cron("30 2 * * *", time_zone=VIENNA, quiet_from=time(3), quiet_until=time(4))
     assert local_runs(at_three, "2026-03-29", 1) == ["30 02:30+0200"]

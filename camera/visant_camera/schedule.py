@@ -11,7 +11,8 @@ in each zone, every 6 hours is 0:00, 6:00, …, every 7 days is Monday at midnig
 
 **When clocks are put forward**, a local time that is skipped runs once, at the moment the clocks jump (02:30 runs
 at 03:00, and so do 02:30 and 02:45 together). Not made up for is what comes again soon anyhow: cron rules of every
-hour, and intervals that did not pass yet.
+hour, and intervals that did not pass yet. An interval's next run, too, is left out when the jump brings it to
+within a minute of the one before.
 
 **When clocks are put back**, a time of day runs once, the first time it comes. A rhythm goes on through the
 doubled hour: cron rules of every hour or whose minutes begin with a star (``*/10``), and intervals, as far as
@@ -38,13 +39,15 @@ from zoneinfo import ZoneInfo
 
 from cronsim import CronSim
 
-from visant_camera.rule_checks import RuleError, check_fields, time_of_day, zone_named
+from visant_camera.rule_checks import SHORTEST_INTERVAL, RuleError, check_fields, time_of_day, zone_named
 
 # What the pictures and commands of schedules are called: their kind, and how the names of their runs begin.
 SCHEDULE = "schedule"
 OF_SCHEDULES = f"{SCHEDULE}-"
 # A run that was missed by more is not made up for: no burst after an outage, of a camera or of the server.
 LATE = timedelta(seconds=60)
+# No two runs of a rule come closer.
+CLOSEST = timedelta(seconds=SHORTEST_INTERVAL)
 # Then a rule has come round: 29 February on a given weekday takes at most 40 years, over the year 2100.
 HORIZON = timedelta(days=41 * 366)
 
@@ -231,11 +234,12 @@ def _moments_of_a_shift(rule: Rule, zone: ZoneInfo, day: date) -> list[tuple[dat
     return list(_spaced(sorted(found.items()), timedelta(seconds=rule.interval_seconds or 0)))
 
 
-def _spaced(found: list[tuple[datetime, bool]], least: timedelta) -> Iterator[tuple[datetime, bool]]:
-    """Leave out what is only there because of the shift, and too soon after the one before."""
+def _spaced(found: list[tuple[datetime, bool]], interval: timedelta) -> Iterator[tuple[datetime, bool]]:
+    """Leave out what comes too soon after the one before, above all what is only there because of the shift."""
     last = None
     for moment, extra in found:
-        if extra and last is not None and moment - last < least:
+        least = interval if extra else min(interval, CLOSEST)
+        if last is not None and moment - last < least:
             continue
         yield moment, extra
         last = moment

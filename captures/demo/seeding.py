@@ -6,9 +6,11 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from itertools import islice
 
+from django.conf import settings
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.db import transaction
+from django.utils.module_loading import import_string
 
 from captures.demo.month import Hour, Painted, Yard, hours_until
 from captures.evaluation.models import Definition, Evaluation, Label, State
@@ -56,6 +58,8 @@ def seed_demo(*, progress: Callable[[int, int], None]) -> tuple[Organization, di
                 progress(before + done, len(hours) * len(devices))
             _labels(device, owner.user)
         note_sightings(device_ids=[device.pk for device, _ in devices], at=org.created_at)
+        for path in settings.DEMO_PARTS:
+            import_string(path)(org=org)
     return org, passwords
 
 

@@ -14,6 +14,7 @@ from orgs.models import Role
 from sharing.models import LinkState, Sampling, ShareLink, SharingPolicy
 from sharing.models.links import LONGEST_DELAY_HOURS
 from sharing.models.policies import MOST_DAYS
+from sharing.qr import CORRECTIONS, DEFAULT_CORRECTION, DEFAULT_SIZE
 from sharing.services.links import MOST_EMBED_ORIGINS, MOST_VIEWS, Never
 from sharing.words import KINDS_BY_SHARE_TYPE, share_type_of
 
@@ -191,5 +192,5 @@ class QRAsked(serializers.Serializer[Any]):
     """How the code is drawn."""
 
     format = serializers.ChoiceField(["png", "svg"], default="png")
-    size = serializers.IntegerField(default=512, help_text="Pixels, with the margin.")
-    error_correction = serializers.ChoiceField(["L", "M", "Q", "H"], default="M")
+    size = serializers.IntegerField(default=DEFAULT_SIZE, help_text="Pixels, with the margin.")
+    error_correction = serializers.ChoiceField(list(CORRECTIONS), default=DEFAULT_CORRECTION)

@@ -1,13 +1,18 @@
-"""What is known of visitors is forgotten: who they were when the day is over, which visits they had soon after."""
+"""What is known of visitors is forgotten: who they were when the day is over, which visits they had soon after;
+what they reported some time after it was settled. What is counted of days goes, too, once it is old.
+"""
 
 import logging
 from datetime import datetime, timedelta
+from typing import Any
 
+from django.conf import settings
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from orgs import scope
 from orgs.zones import first_known
-from sharing.models import LinkDay, LinkVisit
+from sharing.models import LinkDay, LinkReport, LinkVisit
 
 logger = logging.getLogger(__name__)
 
@@ -15,6 +20,8 @@ logger = logging.getLogger(__name__)
 VISITS_KEPT = timedelta(hours=26)
 # A request that came before midnight may still be at work.
 LATE = timedelta(minutes=10)
+# A year, and as much again as one needs to compare it with the one before.
+DAYS_KEPT = timedelta(days=400)
 AT_ONCE = 1000
 
 
@@ -22,9 +29,24 @@ def forget_visitors(*, now: datetime | None = None) -> None:
     """Empty the salts of days that are over, and delete visits that have ended. Safe to run often and at once."""
     now = now or timezone.now()
     with scope.across_organizations("forgets the visitors of all organizations"):
-        salts, visits = _empty_salts(now - LATE), _delete_visits(now - VISITS_KEPT)
+        salts = _empty_salts(now - LATE)
+        visits = _delete(LinkVisit.unscoped.filter(counted_at__lt=now - VISITS_KEPT))
     if salts or visits:
         logger.info("Visitors forgotten: salts of %d days, %d visits.", salts, visits)
+
+
+def forget_old(*, now: datetime | None = None) -> None:
+    """Delete reports that were settled ``VISANT_LINK_REPORT_DAYS`` ago, and the counts of days long past.
+
+    A report that nobody settled stays: it waits for somebody. Safe to run often and at once.
+    """
+    now = now or timezone.now()
+    settled_until = now - timedelta(days=settings.VISANT_LINK_REPORT_DAYS)
+    with scope.across_organizations("forgets what is old of the links of all organizations"):
+        reports = _delete(LinkReport.unscoped.filter(settled_at__lte=settled_until))
+        days = _delete(LinkDay.unscoped.filter(day__lt=(now - DAYS_KEPT).date()))
+    if reports or days:
+        logger.info("Forgotten: %d reports settled long ago, counts of %d days long past.", reports, days)
 
 
 def _empty_salts(moment: datetime) -> int:
@@ -40,9 +62,8 @@ def _empty_salts(moment: datetime) -> int:
     return emptied
 
 
-def _delete_visits(before: datetime) -> int:
-    ended = LinkVisit.unscoped.filter(counted_at__lt=before)
+def _delete(rows: QuerySet[Any]) -> int:
     deleted = 0
-    while some := list(ended.values_list("pk", flat=True)[:AT_ONCE]):
-        deleted += LinkVisit.unscoped.filter(pk__in=some).delete()[0]
+    while some := list(rows.values_list("pk", flat=True)[:AT_ONCE]):
+        deleted += rows.filter(pk__in=some).delete()[0]
     return deleted

@@ -66,4 +66,5 @@ def test_a_link_nobody_opened_says_so():
     link = make_link(make_capture())
     page = render_to_string("sharing/_days.html", {"days": days_of(link, at=NOW, count=7)})
     assert "nobody looked" in page
+    assert "<table>" not in page
     assert "days-views" not in page.replace("days-legend--views", "")

@@ -4,10 +4,11 @@ from datetime import UTC, date, datetime, timedelta
 from uuid import uuid4
 
 import pytest
+from django.conf import settings
 
-from sharing.models import LinkDay, LinkVisit
+from sharing.models import LinkDay, LinkReport, LinkVisit
 from sharing.services import forgetting
-from sharing.services.forgetting import forget_visitors
+from sharing.services.forgetting import forget_old, forget_visitors
 from sharing.visitors.visit import LASTS
 from tests.builders import make_capture, make_link
 from tests.queries import statements_of
@@ -86,3 +87,41 @@ def test_many_are_forgotten_in_parts_and_again_is_nothing(monkeypatch):
     assert len([sql for sql in first if sql.startswith("UPDATE")]) == 3
     assert (salted(), LinkVisit.unscoped.count()) == (set(), 0)
     assert len(statements_of(lambda: forget_visitors(now=NOON))) == 2
+
+
+def test_reports_are_forgotten_some_time_after_they_were_settled(settings):
+    settings.VISANT_LINK_REPORT_DAYS = 30
+    link = make_link(make_capture())
+    for days in (None, 29, 30, 400):
+        LinkReport.unscoped.create(
+            org=link.org,
+            link=link,
+            reason="privacy",
+            text=str(days),
+            email="me@example.org",
+            created_at=NOON - timedelta(days=500),
+            settled_at=None if days is None else NOON - timedelta(days=days),
+        )
+    forget_old(now=NOON)
+    assert sorted(LinkReport.unscoped.values_list("text", flat=True)) == ["29", "None"]
+
+
+def test_counts_of_days_long_past_are_forgotten_and_those_of_the_link_stay(monkeypatch):
+    monkeypatch.setattr(forgetting, "AT_ONCE", 2)
+    link = make_link(make_capture(), view_count=9)
+    for back in (0, 399, 400, 401, 402, 2000):
+        LinkDay.unscoped.create(org=link.org, link=link, day=NOON.date() - timedelta(days=back), views=1)
+    forget_old(now=NOON)
+    left = LinkDay.unscoped.values_list("day", flat=True)
+    assert sorted((NOON.date() - day).days for day in left) == [0, 399, 400]
+    link.refresh_from_db()
+    assert link.view_count == 9
+    assert len(statements_of(lambda: forget_old(now=NOON))) == 2
+
+
+def test_the_scheduler_forgets():
+    jobs = {name: seconds for name, seconds in settings.SCHEDULE.items() if name.startswith(forgetting.__name__)}
+    assert {name.rpartition(".")[2]: seconds for name, seconds in jobs.items()} == {
+        "forget_visitors": 60 * 60,
+        "forget_old": 24 * 60 * 60,
+    }

@@ -10,6 +10,7 @@ from orgs.errors import TooManyRequests
 from sharing.models import LinkDay
 from sharing.opening import LinkClosed, LinkNotThere, open_link
 from sharing.services import visits
+from sharing.services.links import LONGEST_PASSWORD
 from sharing.services.visits import WrongPassword, check_visitor
 from tests.builders import make_capture, make_link
 from tests.queries import statements_of
@@ -181,3 +182,8 @@ def test_what_a_good_link_does_not_show_is_no_guess(settings):
         assert Client().get(f"/api/s/{link.token}").status_code == 200
     codes = [Client().get(f"/s/{token}").status_code for token in ("guessed-1", "guessed-2", "guessed-3")]
     assert codes == [404, 404, 429]
+
+
+def test_the_form_takes_no_longer_password_than_a_link_can_have(client):
+    link = make_link(make_capture(), password_hash=make_password(PASSWORD))
+    assert f'maxlength="{LONGEST_PASSWORD}"' in client.get(f"/s/{link.token}").text

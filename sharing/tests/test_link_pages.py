@@ -14,7 +14,7 @@ from devices.services.schedules import add_schedule
 from orgs.models import Role
 from orgs.services.memberships import remove_member
 from sharing.finding import in_state
-from sharing.models import LinkKind, LinkState, ShareLink, SharingPolicy
+from sharing.models import LinkKind, LinkState, SharingPolicy
 from sharing.opening import states_of
 from sharing.services.links import MOST_VIEWS
 from sharing.tests.forms import TERMS, allow, in_days, limit, text_of
@@ -56,6 +56,32 @@ def test_the_page_of_a_link_says_all_of_it(capture, member):
     assert f'src="http://testserver/s/{link.token}/embed"' in text
     assert f"/sharing/{link.pk}/qrcode.svg" in page.text
     assert page["Cache-Control"].startswith("max-age=0, no-cache, no-store")
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"expires_at": MOMENT}, "Give it more days to let it open again."),
+        ({"max_views": 1, "view_count": 1}, "Allow more views to let it open again."),
+        ({"suspended_at": MOMENT}, "The operator of this service stopped it"),
+        ({"revoked_at": MOMENT}, "It was taken back for good."),
+    ],
+)
+def test_the_page_of_a_closed_link_says_why_and_what_can_be_done(capture, member, fields, said):
+    link = make_link(capture, created_by=member, **fields)
+    text = text_of(logged_in(member).get(f"/sharing/{link.pk}"))
+    assert said in text
+    assert "Whoever has it may look" not in text
+    assert ("It opens for nobody now." in text) == ("revoked_at" not in fields)
+
+
+def test_which_picture_it_is_is_said_by_the_cameras_clock(capture, member):
+    type(capture.org).objects.filter(pk=capture.org_id).update(time_zone="Asia/Tokyo")
+    late = make_capture(capture.device, minutes=4 * 60, verdict="normal")
+    link = make_link(late, created_by=member)
+    client = logged_in(member)
+    assert "One picture: 2 Mar 2026, 01:00:00, the camera's clock" in text_of(client.get(f"/sharing/{link.pk}"))
+    assert "One picture: 2 Mar 2026 ·" in text_of(client.get("/sharing"))
 
 
 def test_codes_are_drawn_of_the_address(capture, member):
@@ -146,10 +172,19 @@ def test_a_sign_is_the_notice_and_the_view_in_one(capture, member):
     for said in (device.name, device.org.name, "Every 10 minutes", "Kept for 30 days", "porter@example.org"):
         assert said in text
     assert "Every 2 minutes" not in text
+    assert "No contact stands on it" not in text
     assert f"http://testserver/s/{link.token}" in text
     make_policy(device.org, device=device, days=400)
     type(device.org).objects.filter(pk=device.org_id).update(retention_days=14)
     assert "Kept for 14 days" in text_of(logged_in(member).get(f"/sharing/{link.pk}/sign"))
+
+
+def test_who_can_say_the_contact_of_a_sign_is_led_there(capture, member):
+    link = make_link(capture, created_by=member)
+    for user, is_led in ((member, False), (owner_of(capture.org), True)):
+        page = logged_in(user).get(f"/sharing/{link.pk}/sign").text
+        assert "No contact stands on it." in page
+        assert ('href="/sharing/policy"' in page) == is_led
 
 
 # --- the list
@@ -238,43 +273,7 @@ def test_the_list_costs_the_same_for_many_and_goes_page_by_page(capture):
     assert client.get(older).text.count('class="row-title"') == 6
 
 
-# --- taking back many, and the policy
-
-
-def test_admins_take_back_all_of_a_camera_of_a_person_or_all(capture, member):
-    admin = make_member(capture.org, Role.ADMIN)
-    other = make_capture(make_device(capture.org, "Yard")[0], verdict="normal")
-    links = {
-        "mine": make_link(capture, created_by=member),
-        "yard": make_link(other, created_by=admin),
-        "old": make_link(other),
-    }
-    foreign = make_link(make_capture(verdict="normal"))
-
-    def left() -> set[str]:
-        rows = set(ShareLink.unscoped.filter(revoked_at=None).values_list("pk", flat=True))
-        assert foreign.pk in rows
-        return {name for name, link in links.items() if link.pk in rows}
-
-    client, url = logged_in(admin), "/sharing/take-back"
-    assert logged_in(member).get(url).status_code == 403
-    assert logged_in(member).post(url, {}).status_code == 403
-    remove_member(
-        membership=membership_of(capture.org, member), acting_membership=membership_of(capture.org, admin)
-    )
-    asked = client.get(url, {"maker": member.pk, "show": "1"})
-    assert "Take back 1 link?" in asked.text
-    assert left() == {"mine", "yard", "old"}
-    client.post(url, {"maker": member.pk, "camera": ""})
-    assert left() == {"yard", "old"}
-    make_link(capture, created_by=admin)
-    assert client.get(url, {"camera": foreign.device_id, "show": "1"}).status_code == 400
-    assert client.post(url, {"camera": foreign.device_id}).status_code == 400
-    client.post(url, {"camera": other.device_id, "maker": admin.pk})
-    assert left() == {"old"}
-    answer = client.post(url, {"camera": "", "maker": ""}, follow=True)
-    assert "2 links taken back." in answer.text
-    assert left() == set()
+# --- the policy
 
 
 def test_admins_say_what_may_be_shared(device, member):

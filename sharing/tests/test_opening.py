@@ -136,3 +136,22 @@ def test_a_list_of_links_takes_as_many_queries_as_one():
     for rows in (loaded[:1], loaded):
         assert len(statements_of(lambda rows=rows: states_of(rows, at=NOW))) == 2
     assert len(links) == 5
+
+
+@pytest.mark.parametrize(
+    ("contact", "told"),
+    [
+        ("porter@example.org", '<a href="mailto:porter@example.org">porter@example.org</a>'),
+        ("the porter, porter@example.org", "the porter, porter@example.org"),
+        ("+49 30 1234", "+49 30 1234"),
+        ("", "Whoever gave it to you can give you a new one."),
+    ],
+)
+def test_a_closed_link_and_one_that_opens_say_alike_whom_to_ask(client, contact, told):
+    capture = make_capture(verdict="normal")
+    SharingPolicy.unscoped.create(org=capture.org, contact=contact)
+    opened, closed = make_link(capture), make_link(capture, revoked_at=NOW)
+    pages = [client.get(f"/s/{link.token}").text for link in (closed, opened)]
+    assert told in " ".join(pages[0].split())
+    assert (told in " ".join(pages[1].split())) == bool(contact)
+    assert all(("mailto:" in page) == told.startswith("<a") for page in pages)

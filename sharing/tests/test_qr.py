@@ -38,7 +38,7 @@ def test_an_svg_is_dark_on_white_and_shown_as_large_as_asked():
     [
         ({"size": 63}, "size must be 64 to 4096 pixels"),
         ({"size": 4097}, "size must be 64 to 4096 pixels"),
-        ({"correction": "X"}, "error_correction must be L, M, Q or H"),
+        ({"correction": "X"}, "error_correction must be one of L, M, Q, H"),
     ],
 )
 def test_what_cannot_be_drawn_is_refused_with_its_reason(draw, asked, sentence):

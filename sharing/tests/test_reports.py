@@ -44,6 +44,9 @@ def test_a_report_takes_a_reason_and_perhaps_words_and_an_address(link):
     page = Client().get(f"/s/{link.token}/report")
     assert page.status_code == 200
     assert "It shows me or my home without my consent" in page.text
+    assert "is deleted 90 days after" in page.text
+    asked = Client().head(f"/s/{link.token}/report")
+    assert (asked.status_code, asked.content) == (200, b"")
     answer = report(link, text=" My garden. ", email="me@example.org")
     assert (answer.status_code, "Thank you" in answer.text) == (200, True)
     assert report(link).status_code == 200

@@ -19,7 +19,7 @@ from sharing.access import links_of, policy_of
 from sharing.days import days_of
 from sharing.forms.links import ChangeForm
 from sharing.models import LinkState, ShareLink
-from sharing.opening import as_if_open, states_of
+from sharing.opening import CLOSED, as_if_open, states_of
 from sharing.previewing import draw_preview, in_our_frame, query_of, shows_frame
 from sharing.qr import qr_png, qr_svg
 from sharing.services.links import change_link, draft_change, revoke_link
@@ -55,8 +55,8 @@ def link_page(request: MemberRequest, pk: uuid.UUID) -> HttpResponse:
 @requires(Role.MEMBER)
 def change(request: MemberRequest, pk: uuid.UUID) -> HttpResponse:
     link = _link_or_404(request, pk)
-    policy = policy_of(link.org)
-    form = ChangeForm(request.POST if request.method == "POST" else None, link=link, policy=policy)
+    data = request.POST if request.method == "POST" else None
+    form = ChangeForm(data, link=link, policy=policy_of(link.org))
     if form.is_valid() and "preview" not in request.POST:
         with form.refusals():
             change_link(link=link, membership=request.membership, password=form.new_password(), **form.terms())
@@ -65,7 +65,7 @@ def change(request: MemberRequest, pk: uuid.UUID) -> HttpResponse:
     context = {
         "form": form,
         "link": link,
-        "policy": policy,
+        "state": states_of([link], at=timezone.now())[link.pk],
         "shows": shows_in_words(link),
         "preview_url": reverse("preview-changed-link", args=[pk]),
         "preview_query": query_of(form),
@@ -117,7 +117,13 @@ def qrcode_svg(request: MemberRequest, pk: uuid.UUID) -> HttpResponse:
 def sign(request: MemberRequest, pk: uuid.UUID) -> HttpResponse:
     """A page to print and put up: that there is a camera, for how long its pictures are kept, whom to ask."""
     link = _link_or_404(request, pk)
-    return render(request, "sharing/sign.html", {"link": link, "sign": sign_of(link)})
+    context = {
+        "link": link,
+        "sign": sign_of(link),
+        "is_admin": Role(request.membership.role).covers(Role.ADMIN),
+        "closed": CLOSED.get(states_of([link], at=timezone.now())[link.pk], ""),
+    }
+    return render(request, "sharing/sign.html", context)
 
 
 def _address(request: MemberRequest, pk: uuid.UUID) -> str:

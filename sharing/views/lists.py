@@ -1,5 +1,7 @@
 """The list of links, and taking back many of them at once."""
 
+from typing import Any
+
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
@@ -17,7 +19,7 @@ from sharing.forms.lists import LinkFilter, TakeBackForm
 from sharing.models import LinkState, ShareLinkQuerySet
 from sharing.opening import states_of
 from sharing.services.links import revoke_all
-from sharing.spans import days_of_span
+from sharing.spans import days_shown
 from sharing.words import shows_in_words
 
 PAGE_SIZE = 50
@@ -30,12 +32,12 @@ def links(request: MemberRequest) -> HttpResponse:
     """Those that the member may see, newest first."""
     org, now, cursor = request.membership.org, timezone.now(), request.GET.get("cursor", "")
     form = LinkFilter(request.GET)
-    wanted = _narrowed(request, form).select_related("device__org", "created_by")
+    wanted = _narrowed(request, form).select_related("device__org", "capture", "created_by")
     rows, next_cursor = newest_page(wanted, cursor=cursor, limit=PAGE_SIZE, field="created_at")
     states = states_of(rows, at=now)
     context = {
         "form": form,
-        "rows": [(row, states[row.pk], shows_in_words(row), days_of_span(row)) for row in rows],
+        "rows": [(row, states[row.pk], shows_in_words(row), days_shown(row)) for row in rows],
         "policy": policy_of(org),
         "next_cursor": next_cursor,
         "is_first_page": not cursor,
@@ -49,16 +51,20 @@ def links(request: MemberRequest) -> HttpResponse:
 @requires(Role.ADMIN)
 def take_back_many(request: MemberRequest) -> HttpResponse:
     """Choose which, see how many, and then take them back for good."""
-    asked = request.POST if request.method == "POST" else request.GET
-    devices = devices_of(request.membership)
-    form = TakeBackForm(asked, org=request.membership.org, devices=devices)
-    is_chosen = form.is_valid() and (request.method == "POST" or "show" in request.GET)
-    if is_chosen and request.method == "POST":
+    is_meant = request.method == "POST"
+    asked, org = request.POST if is_meant else request.GET, request.membership.org
+    form = TakeBackForm(asked, org=org, devices=devices_of(request.membership), is_meant=is_meant)
+    context: dict[str, Any] = {"form": form}
+    if form.is_valid() and is_meant:
         count = revoke_all(membership=request.membership, **form.chosen)
         messages.success(request, f"{count} link{'' if count == 1 else 's'} taken back.")
         return redirect("sharing")
-    chosen = links_among(request.membership, **form.chosen).filter(revoked_at=None) if is_chosen else None
-    context = {"form": form, "chosen": chosen, "count": None if chosen is None else chosen.count()}
+    if form.is_valid() and "show" in asked:
+        chosen = links_among(request.membership, **form.chosen).filter(revoked_at=None)
+        context |= {
+            "count": chosen.count(),
+            "open_count": in_state(chosen, LinkState.OPEN, org=org, at=timezone.now()).count(),
+        }
     return render(request, "sharing/take_back.html", context, status=200 if form.is_valid() else 400)
 
 

@@ -8,6 +8,7 @@ from django.shortcuts import render
 from orgs.errors import TooManyRequests
 from sharing.models import ShareLink
 from sharing.opening import LinkClosed
+from sharing.services.links import LONGEST_PASSWORD
 from sharing.visitors.addresses import VisitorAddresses
 from sharing.words import kind_in_words
 
@@ -20,7 +21,8 @@ def closed_page(request: HttpRequest, closed: LinkClosed) -> HttpResponse:
 
 def password_page(request: HttpRequest, link: ShareLink, *, refusal: Exception | None = None) -> HttpResponse:
     """Ask for the password; the form goes to where it was asked for. Nothing is told of what it opens."""
-    page = _notice(request, "sharing/visitor/password.html", link, {"refusal": refusal}, status=403)
+    context = {"refusal": refusal, "longest": LONGEST_PASSWORD}
+    page = _notice(request, "sharing/visitor/password.html", link, context, status=403)
     if isinstance(refusal, TooManyRequests):
         page.status_code = 429
         page["Retry-After"] = str(refusal.retry_after)

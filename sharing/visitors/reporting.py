@@ -1,6 +1,7 @@
 """The door to the operator: what a page shows that it should not. Also of a link that does not open any more."""
 
 from django import forms
+from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -32,7 +33,7 @@ class ReportForm(ServiceForm):
 
 
 @login_not_required
-@require_http_methods(["GET", "POST"])
+@require_http_methods(["GET", "HEAD", "POST"])
 def report(request: HttpRequest, token: str) -> HttpResponse:
     """``/s/{token}/report``: ask what is wrong with the page, and tell the operator.
 
@@ -48,7 +49,8 @@ def report(request: HttpRequest, token: str) -> HttpResponse:
                 report_link(link=link, **form.cleaned_data)
         is_taken = form.is_bound and not form.errors
         page = "sharing/visitor/reported.html" if is_taken else "sharing/visitor/report.html"
-        answer = render(request, page, {"link": link, "form": form}, status=form.status)
+        context = {"link": link, "form": form, "days_kept": settings.VISANT_LINK_REPORT_DAYS}
+        answer = render(request, page, context, status=form.status)
     # Without any referrer a browser does not say either where a form comes from, which is its proof of origin.
     answer["Referrer-Policy"] = "same-origin"
     return answer

@@ -1,5 +1,6 @@
 // <form data-share="url"> beside <iframe data-share-frame>: what is filled in is asked of that url, in the frame.
 // Without this the form's own button shows the same. A password does not belong into an address.
+// The browser looks at the fields itself only where this opens what hides a wrong one; else the server does.
 const PAUSE = 400;
 const LEFT_OUT = ["csrfmiddlewaretoken", "password"];
 
@@ -25,6 +26,11 @@ function preview() {
 }
 
 if (form && frame) {
+  form.noValidate = false;
+  form.addEventListener("invalid", (event) => {
+    const closed = event.target.closest("details:not([open])");
+    if (closed) closed.open = true;
+  }, true);
   form.querySelector("[data-share-preview]").hidden = true;
   shown = asked();
   form.addEventListener("input", () => {

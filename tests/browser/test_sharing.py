@@ -72,6 +72,28 @@ def test_a_picture_is_shared_and_its_code_opens_it_for_a_stranger(make_page, dev
     expect(stranger.get_by_text("As usual.")).to_have_count(0)
 
 
+@pytest.mark.parametrize("has_script", [True, False])
+def test_a_wrong_term_that_is_hidden_is_shown(make_page, device, has_script, complaints):
+    page = make_page(user=owner_of(device.org), java_script_enabled=has_script)
+    page.goto(f"/cameras/{device.pk}/share")
+    delay, more = page.get_by_label("Delay in hours"), page.get_by_text("More terms")
+    more.click()
+    delay.fill("-1")
+    more.click()
+    expect(delay).to_be_hidden()
+    page.get_by_role("button", name="Share").click()
+    expect(delay).to_be_visible()
+    if has_script:
+        expect(delay).to_be_focused()
+    else:
+        expect(page.get_by_text("greater than or equal to 0")).to_be_visible()
+        complaints.clear()  # of the answer's 400
+    delay.fill("1")
+    page.get_by_role("button", name="Share").click()
+    expect(page.get_by_role("heading", name="Hand it on")).to_be_visible()
+    assert ShareLink.unscoped.get().delay_hours == 1
+
+
 @pytest.mark.once
 @pytest.mark.parametrize(("width", "scheme"), [(1440, "light"), (360, "dark")])
 def test_it_fits(make_page, device, width, scheme, tmp_path):

@@ -163,6 +163,7 @@ NOT_ACCESS = {
     "sharing.services.links.draft_link": "nothing is saved",
     "sharing.services.reminders.remind_of_unopened": "mails; the links stay as they are",
     "sharing.services.forgetting.forget_visitors": "forgets who looked",
+    "sharing.services.forgetting.forget_old": "forgets what visitors reported, and counts of days",
     "sharing.services.reports.open_reports": "counts",
     "sharing.services.reports.report_link": "tells the operator; the link stays as it is",
     "sharing.services.reports.settle_report": "the link stays as it is; it stands in the admin's log",

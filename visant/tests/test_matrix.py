@@ -219,7 +219,7 @@ CAPTURE = Behind(of_capture, camera=True)
 DAY = Behind(lambda world: {**of_camera(world), "day": timezone.localdate()}, camera=True)
 TOKEN = Behind(of_token, only="member")
 LINK = Behind(of_link, open=True)
-# Admins see all links, other members their own.
+# Admins see all links, other members their own of cameras that they see.
 MADE_BY_MEMBER = Behind(lambda world: {"token": world.link_of_member.token}, otherwise={"limited": "404"})
 LINK_PAGE = Behind(lambda world: {"pk": world.link_of_member.pk}, otherwise={"limited": "404"})
 SHARED_PICTURE = Behind(lambda world: {**of_link(world), "pk": world.capture.pk}, open=True)

@@ -58,6 +58,7 @@ def test_it_makes_people_cameras_pictures_verdicts_and_labels_once(mailoutbox):
     assert len(data) == one.byte_size
     decode_picture(data, captured_at=one.captured_at, sha256=one.sha256)
     assert mailoutbox == []
+    assert {link.kind for link in org.share_links.all()} == {"device", "latest", "range"}
 
     before, files = counts(), stored_files()
     assert "shown this once" not in seed("--yes")

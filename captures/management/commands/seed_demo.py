@@ -8,7 +8,7 @@ from orgs.errors import DomainError
 
 
 class Command(BaseCommand):
-    help = "Make a demo organization: people of each role, cameras, a month of pictures with verdicts, labels."
+    help = "Make a demo organization: people of each role, cameras, a month of judged pictures, labels, links."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--yes", action="store_true", help="do it where DEBUG is off, too")
