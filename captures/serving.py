@@ -10,14 +10,16 @@ from django.http import FileResponse, HttpRequest, HttpResponse, HttpResponseBas
 from django.utils.cache import get_conditional_response
 from django.utils.http import content_disposition_header, quote_etag
 
+from captures.fetching import fetched_later
 from captures.models import Capture
 from captures.picture_urls import check_signature, leads_to_bucket, picture_url
 from captures.ranges import BLOCK, NotSatisfiable, parse_range, read_span
-from captures.services import StorageUnavailable
 from captures.storage import DurableFileSystemStorage, content_type_of
 from orgs.errors import NotThere, Unavailable
 
 ONE_DAY = 24 * 60 * 60
+# Asked for anew at each look, so that it goes with the link.
+SHARED = "private, no-cache"
 # Who is sent to the bucket asks us again soon, who may have lost the right to look by then.
 REDIRECT_SECONDS = 60
 # An address of the bucket outlives a link that is taken back by no more than this.
@@ -72,17 +74,29 @@ def shared_response(
     """
     if leads_to_bucket():
         longest = datetime.now(UTC) + LONGEST_SHARED
-        return _to_the_bucket(key, until=min(until, longest) if until else longest, cache="private, no-cache")
-    response = _file_response(request, key, content_type_of(key), etag=quote_etag(etag), cache="private, no-cache")
+        return _to_the_bucket(key, until=min(until, longest) if until else longest, cache=SHARED)
+    response = _file_response(request, key, content_type_of(key), etag=quote_etag(etag), cache=SHARED)
     if filename:
         response["Content-Disposition"] = content_disposition_header(True, filename)
     return response
 
 
-def has_already(request: HttpRequest, etag: str) -> bool:
-    """Whether :func:`shared_response` will say that the caller has the file: a bucket answers for itself."""
-    unchanged = None if leads_to_bucket() else get_conditional_response(request, etag=quote_etag(etag))
-    return unchanged is not None and unchanged.status_code == 304
+def unchanged_response(request: HttpRequest, *, etag: str) -> HttpResponseBase | None:
+    """What :func:`shared_response` would answer who has the file already, before there is one; else None.
+
+    A bucket answers for itself.
+    """
+    return None if leads_to_bucket() else not_modified(request, _headers(etag=quote_etag(etag), cache=SHARED))
+
+
+def not_modified(request: HttpRequest, headers: dict[str, str]) -> HttpResponseBase | None:
+    """Return 304 with ``headers`` for who has what their ``ETag`` names, else None."""
+    answer = get_conditional_response(request, etag=headers["ETag"])
+    if answer is None or answer.status_code != 304:
+        return None
+    for name, value in headers.items():
+        answer[name] = value
+    return answer
 
 
 def signed_response(request: HttpRequest, *, signature: str, ends: int, key: str) -> HttpResponseBase:
@@ -122,20 +136,21 @@ def _to_the_bucket(key: str, *, until: datetime | None, cache: str) -> HttpRespo
 def _file_response(
     request: HttpRequest, key: str, content_type: str, *, etag: str, cache: str
 ) -> HttpResponseBase:
-    headers = {
+    headers = _headers(etag=etag, cache=cache)
+    if (unchanged := not_modified(request, headers)) is not None:
+        return unchanged
+    if settings.VISANT_ACCEL_REDIRECT and isinstance(default_storage, DurableFileSystemStorage):
+        return _left_to_the_front(key, content_type, headers)
+    return _bytes_of(request, _open(key), content_type, headers)
+
+
+def _headers(*, etag: str, cache: str) -> dict[str, str]:
+    return {
         "ETag": etag,
         "Cache-Control": cache,
         "Accept-Ranges": "bytes",
         "X-Content-Type-Options": "nosniff",
     }
-    unchanged = get_conditional_response(request, etag=etag)
-    if unchanged is not None and unchanged.status_code == 304:
-        for name, value in headers.items():
-            unchanged[name] = value
-        return unchanged
-    if settings.VISANT_ACCEL_REDIRECT and isinstance(default_storage, DurableFileSystemStorage):
-        return _left_to_the_front(key, content_type, headers)
-    return _bytes_of(request, _open(key), content_type, headers)
 
 
 def _left_to_the_front(key: str, content_type: str, headers: dict[str, str]) -> HttpResponse:
@@ -170,12 +185,11 @@ def _range_asked_for(request: HttpRequest, etag: str) -> str:
 
 
 def _open(key: str) -> File:
-    try:
-        return default_storage.open(key)
-    except FileNotFoundError as error:
-        raise _missing() from error
-    except OSError as error:
-        raise StorageUnavailable("The storage does not answer; the picture can be fetched later.") from error
+    with fetched_later("picture"):
+        try:
+            return default_storage.open(key)
+        except FileNotFoundError as error:
+            raise _missing() from error
 
 
 def _missing() -> BytesMissing:

@@ -14,6 +14,8 @@ RECENT = timedelta(days=1)
 # So often whoever looks asks again, at most and at least.
 SOONEST, LATEST = timedelta(seconds=30), timedelta(hours=1)
 UNPLANNED = timedelta(minutes=1)
+# An age that is drawn into a picture holds for so long at least: each is one more to make.
+DRAWN_STEP = timedelta(minutes=5)
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,12 @@ class Freshness:
     @property
     def words(self) -> str:
         return f"last picture {self.age}"
+
+    @property
+    def drawn(self) -> str:
+        """The same for a picture that says it itself: below an hour in steps of five minutes."""
+        age = self.at - self.captured_at
+        return f"last picture {age_in_words(age - age % DRAWN_STEP)}"
 
 
 def freshness_of(

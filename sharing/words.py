@@ -36,10 +36,17 @@ def shows_in_words(link: ShareLink) -> str:
         LinkKind.RANGE: "pictures of a span of time",
         LinkKind.LATEST: "the latest picture",
     }[LinkKind(link.kind)]
-    if link.sampling != Sampling.ALL and link.kind in (LinkKind.DEVICE, LinkKind.RANGE):
+    are_many = link.kind in (LinkKind.DEVICE, LinkKind.RANGE)
+    if link.sampling != Sampling.ALL and are_many:
         which = (
             f"{which.removeprefix('all ')}, one of each {'hour' if link.sampling == Sampling.HOURLY else 'day'}"
         )
     if link.delay_hours:
-        which += f", from {link.delay_hours} hour{'' if link.delay_hours == 1 else 's'} ago and before"
+        which += f", once {'they are' if are_many else 'it is'} {_hours_in_words(link.delay_hours)} old"
     return which
+
+
+def _hours_in_words(hours: int) -> str:
+    """Like “3 hours”; in days where it is whole ones."""
+    count, unit = (hours, "hour") if hours % 24 else (hours // 24, "day")
+    return f"{count} {unit}{'' if count == 1 else 's'}"

@@ -132,6 +132,7 @@ try:
             "share_password_address": "10/5m",  # wrong passwords of one link, from one address
             "share_password_link": "300/h",  # of one link, from everywhere: no single address fills it
             "share_report_address": "10/h",  # pages reported to the operator
+            "share_making_link": "300/5m",  # pictures made large for the first time, by one link
             "upload_key": "600/m",
             "upload_organization": "6000/m",
         },

@@ -15,10 +15,10 @@ from django.core.files.storage import default_storage
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
+from captures.fetching import fetched_later
 from captures.leaving.archive import ArchiveRefused
 from captures.leaving.exporting import NotExportable, export_organization
 from captures.leaving.models import Export
-from captures.services import StorageUnavailable
 from orgs import scope
 from orgs.audit import record
 from orgs.errors import Conflict, NotThere
@@ -58,7 +58,8 @@ def ask_for_export(*, org: Organization, acting_user: User) -> Export:
 def fetch_export(*, export: Export, acting_user: User) -> Export:
     """Note that somebody downloads it.
 
-    Raises :class:`ExportOver` for what is not there, or not any more, and :class:`StorageUnavailable`.
+    Raises :class:`ExportOver` for what is not there, or not any more, and
+    :class:`~captures.services.StorageUnavailable`.
     """
     if export.state != "ready":
         raise ExportOver(OVER)
@@ -121,12 +122,11 @@ def is_export_waiting() -> bool:
 
 @contextmanager
 def _storage_asked() -> Iterator[None]:
-    try:
-        yield
-    except FileNotFoundError as error:
-        raise ExportOver(OVER) from error
-    except OSError as error:
-        raise StorageUnavailable("The storage does not answer; the export can be fetched later.") from error
+    with fetched_later("export"):
+        try:
+            yield
+        except FileNotFoundError as error:
+            raise ExportOver(OVER) from error
 
 
 def _claim() -> Export | None:

@@ -19,7 +19,8 @@ class DurableFileSystemStorage(FileSystemStorage):
     """Local files that are on the disk, name and all, when ``save`` returns.
 
     Temporary file, fsync, rename, fsync of the folder: after a crash or a power cut there is the whole file or
-    none. A name that is taken is replaced; Visant's names are unique or always mean the same bytes.
+    none. A name that is taken is replaced; Visant's names are unique, always mean the same bytes, or mean what can
+    be made again.
     """
 
     def get_available_name(self, name: str, max_length: int | None = None) -> str:

@@ -7,8 +7,8 @@ from typing import NamedTuple
 THUMBNAIL = "_thumb.jpeg"
 # What is made of a picture for outsiders, when it is first asked for (captures/derivatives.py). No row speaks of
 # these: their names follow from the picture's, and they can be made again.
-VIEW, SMALL = "_view.jpeg", "_small.jpeg"
-DERIVED = (VIEW, SMALL)
+VIEW, SMALL, AGED = "_view.jpeg", "_small.jpeg", "_aged.jpeg"
+DERIVED = (VIEW, SMALL, AGED)
 # Beside the pictures, in the same bucket: what was swept, and what cameras are just handing in.
 QUARANTINE_PREFIX = "quarantine"
 INCOMING_PREFIX = "incoming"
@@ -45,9 +45,13 @@ def small_key(storage_key: str) -> str:
     return storage_key.rpartition(".")[0] + SMALL
 
 
+def aged_key(storage_key: str) -> str:
+    return storage_key.rpartition(".")[0] + AGED
+
+
 def derived_keys(storage_key: str) -> list[str]:
     """Where what is made of a picture for outsiders is, if it was made."""
-    return [view_key(storage_key), small_key(storage_key)] if storage_key else []
+    return [view_key(storage_key), small_key(storage_key), aged_key(storage_key)] if storage_key else []
 
 
 def incoming_key(*, org_id: uuid.UUID, pk: uuid.UUID) -> str:

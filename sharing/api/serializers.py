@@ -57,7 +57,9 @@ class TermsIn(In):
     delay_hours = serializers.IntegerField(required=False, min_value=0, max_value=LONGEST_DELAY_HOURS)
     sampling = serializers.ChoiceField(Sampling.choices, required=False)
     verdict_shown = serializers.BooleanField(required=False)
-    picture_in_preview = serializers.BooleanField(required=False)
+    picture_in_preview = serializers.BooleanField(
+        required=False, help_text="Without effect where there is a password or a limit of views."
+    )
     embed_origins = serializers.ListField(
         child=serializers.CharField(max_length=300), required=False, max_length=MOST_EMBED_ORIGINS
     )

@@ -48,7 +48,9 @@ class TermsForm(ServiceForm):
     sampling = forms.ChoiceField(label="Pictures", choices=Sampling.choices, initial=Sampling.ALL)
     download_allowed = forms.BooleanField(label="Let visitors download the originals", required=False)
     verdict_hidden = forms.BooleanField(label="Hide verdicts and reasons", required=False)
-    picture_in_preview = forms.BooleanField(label="Show a picture in previews of messengers", required=False)
+    picture_in_preview = forms.BooleanField(
+        label="Show a picture in previews of messengers; not with a password or a limit of views", required=False
+    )
     embed_origins = forms.CharField(
         label="Sites that may embed it",
         required=False,

@@ -164,6 +164,10 @@ class ShareLink(Row, TenantModel):
         return f"{self.token[:TOKEN_SHOWN]}…"
 
     @property
+    def has_limited_views(self) -> bool:
+        return self.max_views is not None
+
+    @property
     def previews_picture(self) -> bool:
-        """Whether programs that preview the link get a picture: not where people need a password."""
-        return self.picture_in_preview and not self.password_hash
+        """Whether programs that preview the link get a picture: not where people need a password, or a view."""
+        return self.picture_in_preview and not self.password_hash and not self.has_limited_views

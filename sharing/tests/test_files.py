@@ -13,7 +13,7 @@ from django.test import Client
 from django.utils import timezone
 from PIL import ExifTags, Image
 
-from captures.derivatives import view_of
+from captures.derivatives import aged_view_of, view_of
 from captures.models import Capture
 from captures.retention.deleting import delete_capture
 from captures.services import store_capture
@@ -49,6 +49,11 @@ def get(link, name="image", client=None, **headers):
     return (client or Client()).get(f"/s/{link.token}/pictures/{row.pk}/{name}", headers=headers)
 
 
+def latest(link, **headers):
+    """The newest picture; of these cameras it is stale."""
+    return Client().get(f"/s/{link.token}/latest.jpg", headers=headers)
+
+
 def bytes_of(response):
     return b"".join(response.streaming_content) if response.streaming else response.content
 
@@ -67,6 +72,17 @@ def test_what_visitors_get_is_upright_and_says_nothing_of_the_camera_or_the_plac
             "progressive",
             "progression",
         }
+    assert CAMERA.encode() not in data
+
+
+def test_neither_does_a_picture_that_tells_its_age_but_for_that(capture):
+    link = make_link(capture, LinkKind.LATEST)
+    assert latest(link).status_code == 200
+    data = bytes_of(latest(link))
+    with Image.open(io.BytesIO(data)) as image:
+        assert (image.size, bool(image.getexif())) == ((1365, 2048), False)
+        assert image.info["comment"].startswith(b"last picture ")
+        assert set(image.info) <= {"jfif", "jfif_version", "jfif_unit", "jfif_density", "comment"}
     assert CAMERA.encode() not in data
 
 
@@ -108,14 +124,17 @@ def test_what_is_made_is_kept_beside_the_picture_and_made_once(capture):
     link = make_link(capture)
     before = stored_files()
     get(link), get(link, "thumbnail")
-    view, small = derived_keys(capture.storage_key)
+    view, small, aged = derived_keys(capture.storage_key)
     assert stored_files() - before == {view, small}
+    latest(make_link(capture, LinkKind.LATEST))
+    assert stored_files() - before == {view, small, aged}
     default_storage.save(view, ContentFile(b"kept"))
     assert bytes_of(get(link)) == b"kept"
 
 
 def test_the_sweep_keeps_it_as_long_as_the_picture_is_there(capture):
-    get(make_link(capture)), get(make_link(capture), "thumbnail")
+    latest(make_link(capture, LinkKind.LATEST)), get(make_link(capture), "thumbnail")
+    assert stored_files() == {capture.storage_key, *derived_keys(capture.storage_key)}
     later = timezone.now() + 2 * SWEEP_AFTER
     assert sweep_files(now=later).quarantined == []
     Capture.unscoped.all().delete()
@@ -123,7 +142,8 @@ def test_the_sweep_keeps_it_as_long_as_the_picture_is_there(capture):
 
 
 def test_it_is_deleted_with_the_picture(capture, django_capture_on_commit_callbacks):
-    get(make_link(capture)), get(make_link(capture), "thumbnail")
+    latest(make_link(capture, LinkKind.LATEST)), get(make_link(capture), "thumbnail")
+    assert stored_files() == {capture.storage_key, *derived_keys(capture.storage_key)}
     with django_capture_on_commit_callbacks(execute=True):
         delete_capture(capture=capture, acting_user=owner_of(capture.org))
     assert stored_files() == set()
@@ -135,13 +155,20 @@ def test_nothing_is_left_of_a_picture_that_was_deleted_while_it_was_made(capture
     assert stored_files() == {capture.storage_key}
 
 
+def test_neither_of_one_that_tells_its_age(capture):
+    view = view_of(capture)
+    Capture.unscoped.filter(pk=capture.pk).delete()
+    aged_view_of(capture, "last picture 3 h ago")
+    assert stored_files() == {capture.storage_key, view}
+
+
 @pytest.mark.parametrize("damage", ["missing", "damaged"])
 def test_a_picture_that_is_lost_is_answered_with_that(capture, damage):
     default_storage.delete(capture.storage_key)
     if damage == "damaged":
         default_storage.save(capture.storage_key, ContentFile(with_exif()[:-1000]))
     link = make_link(capture, LinkKind.LATEST, picture_in_preview=True)
-    answers = [get(link), get(link, "thumbnail"), Client().get(f"/s/{link.token}/latest.jpg")]
+    answers = [get(link), get(link, "thumbnail"), latest(link)]
     answers.append(Client().get(f"/s/{link.token}/preview.jpg"))
     assert [answer.status_code for answer in answers] == [404] * 4
     assert "The file of this picture is" in answers[0].text
@@ -149,7 +176,7 @@ def test_a_picture_that_is_lost_is_answered_with_that(capture, damage):
 
 
 def test_the_first_full_picture_is_the_view_and_neither_its_head_nor_a_thumbnail(capture):
-    link, client = make_link(capture, max_views=1), Client()
+    link, client = make_link(capture, LinkKind.DEVICE, max_views=1), Client()
     client.head(f"/s/{link.token}/pictures/{capture.pk}/image")
     get(link, "thumbnail", client)
     assert ShareLink.unscoped.get(pk=link.pk).view_count == 0
@@ -187,6 +214,7 @@ def test_a_preview_of_the_link_gets_no_full_picture_and_counts_nothing(capture, 
     names = ("image", "original", "thumbnail")
     assert [get(link, name, **robot).status_code for name in names] == [403, 403, 200]
     assert Client().head(f"/s/{link.token}/pictures/{capture.pk}/image", headers=robot).status_code == 403
+    assert Client().head(f"/s/{link.token}/latest.jpg", headers=robot).status_code == 403
     paths = ("latest.jpg", "preview.jpg", "")
     found = [Client().get(f"/s/{link.token}/{path}".rstrip("/"), headers=robot) for path in paths]
     assert [answer.status_code for answer in found] == [403, 200, 200]
@@ -236,9 +264,12 @@ def test_to_ask_a_bucket_for_the_head_is_a_view_since_the_answer_leads_to_the_pi
 
 
 def test_the_latest_comes_from_us_with_its_tag_also_from_a_bucket(in_bucket):
-    answer = Client().get(f"/s/{make_link(in_bucket).token}/latest.jpg")
-    assert (answer.status_code, answer["Content-Type"]) == (200, "image/jpeg")
-    assert answer["ETag"]
+    for kind in (LinkKind.CAPTURE, LinkKind.LATEST):
+        link = make_link(in_bucket, kind)
+        answers = [latest(link) for _ in range(2)]
+        assert {(answer.status_code, answer["Content-Type"]) for answer in answers} == {(200, "image/jpeg")}
+        assert answers[0].content == answers[1].content
+        assert latest(link, **{"If-None-Match": answers[0]["ETag"]}).status_code == 304
 
 
 def test_a_bucket_that_is_away_is_said_to_be(in_bucket, s3):

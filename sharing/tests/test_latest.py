@@ -9,12 +9,12 @@ from django.test import Client
 from django.utils import timezone
 from PIL import Image
 
+from captures.banner import with_banner
 from captures.models import Capture
 from devices.services.schedules import add_schedule
-from sharing.freshness import LATEST, SOONEST, UNPLANNED, age_in_words, freshness_of
+from sharing.freshness import LATEST, SOONEST, UNPLANNED, Freshness, age_in_words, freshness_of
 from sharing.models import LinkKind, Sampling
 from sharing.opening import open_link
-from sharing.visitors.banner import with_banner
 from sharing.visitors.latest import freshness
 from sharing.visitors.showing import Showing
 from tests.builders import MOMENT, make_capture, make_device, make_jpeg, make_link
@@ -64,6 +64,21 @@ def test_a_picture_is_stale_once_two_planned_ones_are_not_there(capture):
     assert not fresh(capture, at).is_stale
     late = fresh(capture, at + timedelta(seconds=1))
     assert (late.is_stale, late.words) == (True, "last picture 2 h ago")
+
+
+@pytest.mark.parametrize(
+    ("age", "words"),
+    [
+        (9 * MINUTE + timedelta(seconds=59), "5 min ago"),
+        (10 * MINUTE, "10 min ago"),
+        (59 * MINUTE, "55 min ago"),
+        (119 * MINUTE, "1 h ago"),
+        (2 * HOUR, "2 h ago"),
+        (47 * HOUR, "1 day ago"),
+    ],
+)
+def test_an_age_that_is_drawn_into_a_picture_goes_in_steps(age, words):
+    assert Freshness(MOMENT, MOMENT + age, is_stale=True, asks_in=SOONEST).drawn == f"last picture {words}"
 
 
 def test_whoever_looks_asks_again_when_the_next_is_due(capture):
@@ -165,3 +180,15 @@ def test_a_preview_has_a_picture_only_where_that_is_on_and_no_password_is_asked_
     asking = make_link(capture, picture_in_preview=True, password_hash="!")
     assert Client().get(f"/s/{asking.token}/preview.jpg").status_code == 403
     assert link.device.share_links.get(pk=link.pk).view_count == 0
+
+
+def test_where_views_are_limited_a_preview_has_no_picture_for_it_would_be_one_that_nobody_counts(capture):
+    link = make_link(capture, picture_in_preview=True, max_views=5)
+    page = Client().get(f"/s/{link.token}")
+    assert "og:title" in page.text
+    assert "og:image" not in page.text
+    assert Client().get(f"/s/{link.token}/preview.jpg").status_code == 404
+    link.max_views = None
+    link.save()
+    assert "og:image" in Client().get(f"/s/{link.token}").text
+    assert Client().get(f"/s/{link.token}/preview.jpg").status_code == 200

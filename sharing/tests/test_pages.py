@@ -198,7 +198,9 @@ def test_nothing_is_previewed_of_a_link_with_a_password(capture):
 def test_the_password_opens_the_page_that_was_asked_for(capture):
     link, client = guarded(capture), Client(enforce_csrf_checks=True)
     address = f"/s/{link.token}/pictures/{capture.pk}"
-    assert 'type="password"' in client.get(address).text
+    asked = client.get(address).text
+    assert 'type="password"' in asked
+    assert f'href="/s/{link.token}/report"' in asked
     answer = client.post(address, {"password": PASSWORD})
     assert (answer.status_code, answer["Location"]) == (302, address)
     assert client.get(address).status_code == 200
@@ -245,8 +247,40 @@ def test_a_closed_link_says_of_what_kind_it_was_why_and_how_to_ask_again(capture
         assert "a link to the latest picture of a camera" in answer.text
         assert "+49 30 1234" in answer.text
         assert capture.device.name not in answer.text
+        assert f'href="/s/{link.token}/report"' in answer.text
     policy.delete()
     assert "Whoever gave it to you" in get(link).text
+
+
+def test_from_what_a_link_does_not_show_a_way_leads_back_to_what_it_shows(capture):
+    link = make_link(capture, LinkKind.DEVICE)
+    back = f'href="/s/{link.token}"'
+    for path in (f"/pictures/{link.pk}", "?day=2026-02-31"):
+        assert back in get(link, path).text
+    unknown = Client().get(f"/s/x/pictures/{link.pk}")
+    assert "Look whether the address is complete." in unknown.text
+    assert 'href="/s/' not in unknown.text
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({}, "All pictures."),
+        ({"delay_hours": 1}, "All pictures, once they are 1 hour old."),
+        ({"delay_hours": 48}, "All pictures, once they are 2 days old."),
+        ({"delay_hours": 30, "sampling": "daily"}, "Pictures, one of each day, once they are 30 hours old."),
+        ({"kind": LinkKind.LATEST, "delay_hours": 24}, "The latest picture, once it is 1 day old."),
+    ],
+)
+def test_a_page_says_what_the_link_shows(capture, fields, words):
+    assert words in get(make_link(capture, **{"kind": LinkKind.DEVICE, **fields})).text
+
+
+def test_where_there_is_no_moment_none_is_told(capture):
+    Capture.unscoped.update(verdict=None)
+    page = get(make_link(capture, LinkKind.DEVICE))
+    assert "All times are the camera’s." in page.text
+    assert "There is no picture to show yet." in page.text
 
 
 def test_an_unknown_link_is_not_there_and_guessing_is_limited_but_a_good_one_opens(capture, settings):

@@ -9,6 +9,7 @@ from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.http import urlencode
 from django.views.decorators.csrf import csrf_exempt
@@ -102,7 +103,7 @@ def visited(view: VisitorView[P]) -> Callable[..., HttpResponseBase]:
         except LinkClosed as closed:
             return closed_page(request, closed)
         except PasswordNeeded:
-            return password_page(request)
+            return password_page(request, cast(VisitorRequest, request).named_link)
 
     return login_not_required(guarded)
 
@@ -126,7 +127,7 @@ def visited_page(view: VisitorView[P]) -> Callable[..., HttpResponseBase]:
         except LinkClosed as closed:
             return closed_page(request, closed)
         except (WrongPassword, TooManyRequests) as refusal:
-            return password_page(request, refusal=refusal)
+            return password_page(request, cast(VisitorRequest, request).named_link, refusal=refusal)
         return _shown_now(visitor)
 
     return csrf_exempt(login_not_required(guarded))
@@ -148,7 +149,7 @@ def remember(response: HttpResponseBase, request: VisitorRequest) -> None:
         COOKIE,
         encode(request.visit, link),
         max_age=request.visit.ends_at - request.opened.at,
-        path=f"/s/{link.token}",
+        path=reverse("share", args=[link.token]),
         secure=settings.SESSION_COOKIE_SECURE,
         httponly=True,
         samesite="Lax",

@@ -2,24 +2,21 @@
 
 from datetime import datetime, timedelta
 
-from django.http import HttpRequest, HttpResponse, HttpResponseBase
-from django.utils.cache import get_conditional_response
+from django.http import HttpResponse, HttpResponseBase
 from django.utils.http import http_date, quote_etag
 from django.views.decorators.http import require_http_methods, require_safe
 
-from captures.derivatives import read_file, view_of
-from captures.evaluation.pictures import make_smaller
+from captures.derivatives import read_file, small_of
 from captures.models import Capture
+from captures.serving import not_modified
 from orgs.errors import NotThere
 from sharing.freshness import LATEST, Freshness, freshness_of
 from sharing.models import LinkKind
 from sharing.opening import Opened
-from sharing.visitors.banner import with_banner
 from sharing.visitors.door import METHODS, VisitorRequest, take_view, visited, visited_page
+from sharing.visitors.handing import aged_view_for, view_for
+from sharing.visitors.robots import refuse_robots
 from sharing.visitors.showing import Showing
-
-# What messengers take; some show no larger file than a few hundred KB.
-PREVIEW_SIZE, PREVIEW_QUALITY = (1200, 1200), 75
 
 
 class NoPictureYet(NotThere):
@@ -39,19 +36,19 @@ def latest(request: VisitorRequest) -> HttpResponseBase:
     Kept by browsers until the next picture is due, but no longer than the link. Of a camera that is late the
     picture says how old it is.
     """
+    refuse_robots(request)
     showing = Showing(request.opened)
     newest = _newest(showing)
     fresh = freshness(showing, newest)
-    words = fresh.words if fresh and fresh.is_stale else ""
+    words = fresh.drawn if fresh and fresh.is_stale else ""
     headers = {
         "ETag": quote_etag(f"latest-{newest.sha256}-{words}"),
         "Last-Modified": http_date(newest.captured_at.timestamp()),
         "Cache-Control": f"private, max-age={_max_age(request.opened, fresh)}",
     }
-    if (unchanged := _unchanged(request, headers)) is not None:
+    if (unchanged := not_modified(request, headers)) is not None:
         return unchanged
-    data = read_file(view_of(newest))
-    data = with_banner(data, words) if words else data
+    data = aged_view_for(request, newest, words) if words else read_file(view_for(request, newest))
     if request.method == "GET":
         take_view(request)
     return HttpResponse(data, content_type="image/jpeg", headers=headers)
@@ -60,16 +57,18 @@ def latest(request: VisitorRequest) -> HttpResponseBase:
 @require_safe
 @visited
 def preview(request: VisitorRequest) -> HttpResponseBase:
-    """``/s/{token}/preview.jpg``: what messengers show beside the link, where that is switched on."""
+    """``/s/{token}/preview.jpg``: what messengers show beside the link, where that is switched on.
+
+    The small picture of the galleries: large enough for them, and there already.
+    """
     link = request.opened.link
     if not link.previews_picture:
         raise NoPreview("Previews of this link have no picture.")
     newest = _newest(Showing(request.opened))
-    headers = {"ETag": quote_etag(f"preview-{newest.sha256}"), "Cache-Control": "private, no-cache"}
-    if (unchanged := _unchanged(request, headers)) is not None:
+    headers = {"ETag": quote_etag(f"small-{newest.sha256}"), "Cache-Control": "private, no-cache"}
+    if (unchanged := not_modified(request, headers)) is not None:
         return unchanged
-    data = make_smaller(read_file(view_of(newest)), PREVIEW_SIZE, quality=PREVIEW_QUALITY)
-    return HttpResponse(data, content_type="image/jpeg", headers=headers)
+    return HttpResponse(read_file(small_of(newest)), content_type="image/jpeg", headers=headers)
 
 
 def freshness(showing: Showing, newest: Capture) -> Freshness | None:
@@ -96,12 +95,3 @@ def _max_age(opened: Opened, fresh: Freshness | None) -> int:
     lasts = fresh.asks_in if fresh else LATEST
     ends_at: datetime | None = opened.ends_at
     return int((min(lasts, ends_at - opened.at) if ends_at else lasts).total_seconds())
-
-
-def _unchanged(request: HttpRequest, headers: dict[str, str]) -> HttpResponseBase | None:
-    answer = get_conditional_response(request, etag=headers["ETag"])
-    if answer is None or answer.status_code != 304:
-        return None
-    for name, value in headers.items():
-        answer[name] = value
-    return answer

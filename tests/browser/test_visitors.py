@@ -119,6 +119,16 @@ def test_a_link_opens_in_a_frame_of_a_site_that_it_names(make_page, captures, co
     assert views(link) == 1
 
 
+def test_the_strip_of_days_shows_the_day_that_is_looked_at(make_page, captures):
+    for day in range(1, 9):
+        make_capture(captures[0].device, minutes=24 * 60 * day, verdict="normal")
+    page = make_page(viewport=PHONE)
+    page.goto(f"/s/{make_link(captures[0], LinkKind.DEVICE).token}?day=2026-03-02")
+    day = page.get_by_role("navigation", name="Days").get_by_role("link", name="Mon 2 Mar")
+    expect(day).to_have_attribute("aria-current", "date")
+    expect(day).to_be_in_viewport(ratio=1)
+
+
 def test_a_link_needs_no_script(make_page, captures):
     link = make_link(captures[0], LinkKind.DEVICE)
     page = make_page(viewport=PHONE, java_script_enabled=False)

@@ -67,6 +67,8 @@ DOORS = [
     if door.name in {pattern.name for pattern in urls.urlpatterns} - ALWAYS_OPEN
 ]
 OPEN = {door: SENT.get((door.method, door.name), 200) for door in DOORS}
+# Where views are limited a preview has no picture.
+LIMITED = OPEN | {Door("GET", "share-preview", False): 404}
 OF_PICTURES = [door for door in DOORS if door.of_picture]
 
 
@@ -230,7 +232,7 @@ def test_whatever_closes_a_link_closes_all_of_it_to_new_and_known_visitors(share
 
 def test_after_the_last_view_only_those_go_on_who_had_one(shared, visitor):
     shared.change(max_views=1)
-    assert shared.statuses(visitor) == OPEN
+    assert shared.statuses(visitor) == LIMITED
     answers = shared.answers()
     assert {door: status for door, (status, _) in answers.items()} == refused_by(410)
     assert_tells_nothing(shared, answers)
@@ -250,7 +252,32 @@ def test_pages_and_previews_take_no_view(shared):
     takes = {"share-view", "share-image", "share-original", "share-latest"}
     looks = [door for door in DOORS if door.name not in takes]
     for _ in range(2):
-        assert shared.statuses(doors=looks) == {door: OPEN[door] for door in looks}
+        assert shared.statuses(doors=looks) == {door: LIMITED[door] for door in looks}
+    assert ShareLink.unscoped.get(pk=shared.link.pk).view_count == 0
+
+
+@pytest.mark.parametrize("kind", LinkKind)
+def test_where_views_are_limited_every_picture_takes_one_but_small_ones_that_pages_list(kind):
+    """Read from what the doors answer, so a new one that has a picture is asked as well."""
+    shared = Shared(kind=kind, max_views=100)
+    uncounted, counted = set(), set()
+    for door in DOORS:
+        before = ShareLink.unscoped.get(pk=shared.link.pk).view_count
+        answer = knock(door, shared.link.token, shared.capture.pk, Client())
+        if answer["Content-Type"].startswith("image/"):
+            is_taken = ShareLink.unscoped.get(pk=shared.link.pk).view_count > before
+            (counted if is_taken else uncounted).add(door.name)
+    listed = {"share-thumbnail"} if kind in (LinkKind.DEVICE, LinkKind.RANGE) else set()
+    assert uncounted == listed
+    assert counted == {"share-image", "share-original", "share-latest", "share-thumbnail"} - listed
+
+
+@pytest.mark.parametrize("kind", LinkKind)
+def test_where_views_are_limited_programs_that_look_by_themselves_get_no_picture(kind):
+    shared = Shared(kind=kind, max_views=100)
+    robot = Client(headers={"User-Agent": "WhatsApp/2.23.20.0"})
+    kinds = {door: knock(door, shared.link.token, shared.capture.pk, robot)["Content-Type"] for door in DOORS}
+    assert [door for door, said in kinds.items() if said.startswith("image/")] == []
     assert ShareLink.unscoped.get(pk=shared.link.pk).view_count == 0
 
 

@@ -12,9 +12,10 @@ from django.db import connection
 from django.test import Client
 from django.utils import timezone
 
-from captures.derivatives import small_of, view_of
+from captures.derivatives import aged_view_of, small_of, view_of
 from captures.evaluation.services import evaluate_next
 from captures.models import Capture, Export
+from captures.storage import aged_key
 from captures.storage.moving import move_files
 from orgs import scope
 from tests.builders import logged_in, make_capture, make_device, make_jpeg, make_org, owner_of, stored_files
@@ -225,9 +226,11 @@ def test_exports_go_along_there_and_back(s3, start):
 def test_what_was_made_for_outsiders_is_not_moved_but_goes_from_where_it_was(s3, start):
     row = make_capture(seed=1)
     view, small = view_of(row), small_of(row)
+    aged_view_of(row, "last picture 3 h ago")
+    aged = aged_key(row.storage_key)
     start("s3", fallback="filesystem")
     assert move("--to", "s3") == "1 files: 1 copied. Verified: 0. Deleted in the source: 0."
-    assert stored_files(storages["filesystem"]) == {row.storage_key, view, small}
+    assert stored_files(storages["filesystem"]) == {row.storage_key, view, small, aged}
     assert move("--to", "s3", "--delete-source") == (
         "1 files: 1 there already. Verified: 1. Deleted in the source: 1."
     )
