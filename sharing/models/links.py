@@ -100,7 +100,8 @@ class ShareLink(Row, TenantModel):
         "picture in link previews",
         default=False,
         db_default=False,
-        help_text="Whether messengers that preview the link get its newest picture.",
+        help_text="Whether messengers that preview the link get its newest picture; not where it has a password "
+        "or a limit of views.",
     )
     embed_origins = models.JSONField(
         "sites that may embed it",
