@@ -2,13 +2,17 @@
 
 One organization, 20 cameras, a picture a minute; rows are made by the database, files only as many as are said.
 ``python bench/prune.py [--sqlite] [--pictures 1000000] [--files 20000]``; PostgreSQL as in ``bench/intake.py``.
+``--s3 500``: only how fast the files of so many pictures go from an S3 on this machine, each with a request of its
+own and a thousand with one, in turn.
 """
 
 import argparse
 import resource
+import statistics
 import sys
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -18,10 +22,13 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from bench.intake import database, django_on, scratch  # noqa: E402
+from tests.s3 import S3Server  # noqa: E402
 
 CAMERAS = 20
 SIZE = 60_000
 AT_ONCE = 5000
+THREADS = 8
+ROUNDS = 3
 FILL = """
 INSERT INTO captures_capture (id, org_id, device_id, record_id, captured_at, received_at, storage_key, byte_size,
   sha256, thumbnail_key, content_type, width, height, trigger_label, trigger_id, metadata, hold, evaluation_status,
@@ -141,6 +148,42 @@ def run(options: argparse.Namespace) -> None:
         timed("pruning the rest by days", lambda: prune(org, at=now))
 
 
+def remove_from_s3(pictures: int) -> None:
+    """A picture and its thumbnail are there, what is made for outsiders is not."""
+    from django.core.files.base import ContentFile
+    from django.core.files.storage import default_storage
+
+    from captures.storage import derived_keys, thumbnail_key
+
+    storage: Any = default_storage
+    storage.client.create_bucket(Bucket=storage.bucket_name)
+    there = [key for number in range(pictures) for key in (f"{number}.jpeg", thumbnail_key(f"{number}.jpeg"))]
+    keys = there + [key for number in range(pictures) for key in derived_keys(f"{number}.jpeg")]
+
+    def one_by_one() -> None:
+        with ThreadPoolExecutor(THREADS) as pool:
+            list(pool.map(storage.delete, keys))
+
+    def seconds(remove: Callable[[], object]) -> float:
+        for key in there:
+            storage.save(key, ContentFile(b"x"))
+        began = time.perf_counter()
+        remove()
+        taken = time.perf_counter() - began
+        if list(storage.list_files()):
+            raise SystemExit("Something is left.")
+        return taken
+
+    print("| requests for | pictures | seconds | pictures a second |\n| --- | --- | --- | --- |")
+    found: dict[str, list[float]] = {"each file": [], "a thousand files": []}
+    for _ in range(ROUNDS):
+        found["each file"].append(seconds(one_by_one))
+        found["a thousand files"].append(seconds(lambda: storage.delete_many(keys)))
+    for label, taken in found.items():
+        middle = statistics.median(taken)
+        print(f"| {label} | {pictures:,} | {middle:.2f} | {pictures / middle:,.0f} |")
+
+
 @contextmanager
 def sqlite(folder: Path) -> Iterator[str]:
     yield f"sqlite:///{folder / 'bench.sqlite3'}"
@@ -151,7 +194,12 @@ def main() -> None:
     parser.add_argument("--sqlite", action="store_true")
     parser.add_argument("--pictures", type=int, default=1_000_000)
     parser.add_argument("--files", type=int, default=20_000)
+    parser.add_argument("--s3", type=int, metavar="PICTURES")
     options = parser.parse_args()
+    if options.s3:
+        with scratch() as folder, S3Server() as s3, django_on("sqlite://:memory:", folder, **s3.environment):
+            remove_from_s3(options.s3)
+        return
     new_database = sqlite if options.sqlite else database
     with (
         scratch() as folder,

@@ -18,6 +18,7 @@ from captures.integrity.runs import SWEEP, UPKEEP_HELD, turn
 from captures.models import Capture, Export
 from captures.storage import DERIVED, READINESS_PREFIX, THUMBNAIL, derived_keys
 from captures.storage.places import all_quarantines
+from captures.storage.removing import delete_all
 from orgs import scope
 from orgs.models import Organization
 
@@ -98,17 +99,20 @@ def _sweep(now: datetime, dry_run: bool, note: Callable[[int], object]) -> Sweep
         orphans += _without_row(_ours(batch))
         note(seen)
     # Also that of the storage pictures were moved from.
-    expired = [(key, place) for place in all_quarantines() for key in _old_files(place, before=now - QUARANTINE)]
-    keys = [key for key, _ in expired]
+    expired = [(place, list(_old_files(place, before=now - QUARANTINE))) for place in all_quarantines()]
+    keys = [key for _, found in expired for key in found]
     wanted = set(keys) - set(_without_row(keys)) if keys else set()
     if not dry_run:
         for number, key in enumerate(orphans):
             _move(key, default_storage, quarantine)
             if number % BATCH == 0:
                 note(seen)
-        for key, place in expired:
-            if not _expire(key, place):
-                wanted.add(key)
+        for place, found in expired:
+            for batch in _batches(iter(found)):
+                gone = set(_expire(batch, place))
+                for key in (key for key in batch if key not in gone):
+                    _fetch_back(key, place)
+                    wanted.add(key)
     deleted = [key for key in keys if key not in wanted]
     return SweepReport(seen=seen, quarantined=orphans, deleted=deleted, restored=sorted(wanted))
 
@@ -193,15 +197,17 @@ def _move(key: str, source: Storage, target: Storage) -> None:
 
 
 @transaction.atomic
-def _expire(key: str, quarantine: Storage) -> bool:
-    """Delete a file for good, unless a row speaks of it: then it goes back to its place, and False is returned."""
-    if _without_row([key]):
-        quarantine.delete(key)
-        return True
+def _expire(keys: list[str], quarantine: Storage) -> list[str]:
+    """Delete files for good, but those that a row speaks of, and return which went."""
+    gone = _without_row(keys)
+    delete_all(quarantine, gone)
+    return gone
+
+
+def _fetch_back(key: str, quarantine: Storage) -> None:
     if not default_storage.exists(key):
         _copy(key, quarantine, default_storage)
     quarantine.delete(key)
-    return False
 
 
 def _copy(key: str, source: Storage, target: Storage) -> None:

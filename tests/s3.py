@@ -78,6 +78,20 @@ class S3Server:
         """Answer 503 SlowDown."""
         self._tell("fail", methods, after=after)
 
+    def lack(self, *methods: str) -> None:
+        """Answer 501 NotImplemented."""
+        self._tell("lack", methods)
+
+    def protect(self, *names: str) -> None:
+        """Let nobody delete these; without names everything may be deleted again."""
+        if not names:
+            self.client().delete_bucket_policy(Bucket=self.bucket)
+            return
+        resources = [f"arn:aws:s3:::{self.bucket}/{name}" for name in names]
+        statement = {"Effect": "Deny", "Principal": "*", "Action": "s3:DeleteObject", "Resource": resources}
+        policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+        self.client().put_bucket_policy(Bucket=self.bucket, Policy=policy)
+
     def slow(self, seconds: float, *methods: str, after: int = 0) -> None:
         self._tell("slow", methods, seconds=seconds, after=after)
 

@@ -17,13 +17,18 @@ from werkzeug.serving import BaseWSGIServer, make_server
 from tests.strict_s3 import StrictS3, answer_error
 
 HOST = "127.0.0.1"
+ERRORS = {
+    "fail": (503, "SlowDown", "Please reduce your request rate."),
+    "lack": (501, "NotImplemented", "This is not to be had here."),
+}
 
 
 class Trouble:
     """A layer that may be told to answer with an error, late, or not at all.
 
-    ``kind``: ``fail`` (503), ``slow`` (waits first), ``lose`` (does what it is asked, and the answer is lost),
-    ``gone`` (hangs up). ``methods``: only these. ``after``: so many requests of those methods go well first.
+    ``kind``: ``fail`` (503), ``lack`` (501), ``slow`` (waits first), ``lose`` (does what it is asked, and the
+    answer is lost), ``gone`` (hangs up). ``methods``: only these. ``after``: so many requests of those methods go
+    well first.
     """
 
     def __init__(self, app: Any) -> None:
@@ -33,9 +38,9 @@ class Trouble:
 
     def __call__(self, env: dict[str, Any], start: Any) -> Any:
         kind = self._kind_for(env["REQUEST_METHOD"])
-        if kind == "fail":
+        if kind in ERRORS:
             env["wsgi.input"].read(int(env.get("CONTENT_LENGTH") or 0))
-            return answer_error(start, 503, "SlowDown", "Please reduce your request rate.")
+            return answer_error(start, *ERRORS[kind])
         if kind == "slow" and not self._wait():
             kind = "gone"
         if kind == "lose":

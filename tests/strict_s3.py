@@ -80,9 +80,19 @@ class StrictS3:
         )
         if len(digest) == 64 and hashlib.sha256(_body(env)).hexdigest() != digest:
             raise Refused(400, "XAmzContentSHA256Mismatch")
+        if env["REQUEST_METHOD"] == "POST" and ("delete", "") in query:
+            self._check_md5(env)
         makes_bucket = env["REQUEST_METHOD"] == "PUT" and "/" not in env["PATH_INFO"].strip("/")
         if makes_bucket and parts["Credential"].split("/")[0] in self.makes_no_buckets:
             raise Refused(403, "AccessDenied", "This account may not make buckets.")
+
+    def _check_md5(self, env: dict[str, Any]) -> None:
+        """As all do who know no other checksums; S3 itself would take one of those."""
+        if "HTTP_CONTENT_MD5" not in env:
+            raise Refused(400, "MissingContentMD5", "Missing required header for this request: Content-MD5.")
+        digest = hashlib.md5(_body(env), usedforsecurity=False).digest()
+        if base64.b64decode(env["HTTP_CONTENT_MD5"]) != digest:
+            raise Refused(400, "BadDigest", "The Content-MD5 you specified did not match what we received.")
 
     def _verify(
         self,

@@ -16,9 +16,11 @@ from django.utils.module_loading import import_string
 from django.views.decorators.http import require_safe
 
 from visant import heartbeats
+from visant.backup.unfinished import lack_of_restore
 from visant.errors import DATABASE_DOWN
 from visant.models import Heartbeat
 from visant.schema import lack_of, pending_migrations
+from visant.schema.gate import gate
 
 logger = logging.getLogger(__name__)
 
@@ -62,8 +64,8 @@ def examine() -> Mapping[str, str]:
 def _database() -> dict[str, str]:
     found = dict.fromkeys(("database", "schema", "queue", "worker", "scheduler"), UNKNOWN)
     try:
-        found |= {"schema": schema_state(), "database": OK}
-        if found["schema"] == OK:
+        found |= {"schema": schema_state(), "database": restore_state()}
+        if found["schema"] == found["database"] == OK:
             found |= {"queue": queue_state(), **{str(kind): process_state(kind) for kind in Heartbeat.Kind}}
     except (DatabaseError, *DATABASE_DOWN) as error:
         logger.warning("Not ready: %s", error)
@@ -73,6 +75,13 @@ def _database() -> dict[str, str]:
 
 def schema_state() -> str:
     return lack_of(pending_migrations()) or OK
+
+
+def restore_state() -> str:
+    """What is unfinished also closes this process to requests: who sends them here may not ask us before."""
+    if lack := lack_of_restore():
+        gate.close()
+    return lack or OK
 
 
 class _StorageState:

@@ -113,11 +113,13 @@ def _count(deletion: Deletion, model: type[Model], count: int) -> None:
 def _delete_files(deletion: Deletion) -> None:
     for storage, prefix in _places(deletion):
         while batch := list(islice(storage.list_files(prefix), BATCH)):
-            for file in batch:
-                storage.delete(file.key)
-            deletion.files += len(batch)
-            deletion.bytes += sum(file.size for file in batch)
+            left = storage.delete_many([file.key for file in batch])
+            gone = [file.size for file in batch if file.key not in left]
+            deletion.files += len(gone)
+            deletion.bytes += sum(gone)
             _save(deletion)
+            for error in left.values():
+                raise error
 
 
 def _places(deletion: Deletion) -> Iterator[tuple[Any, str]]:

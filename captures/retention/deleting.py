@@ -7,10 +7,10 @@ import logging
 import uuid
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import partial
+from typing import Any
 
 from django.core.files.storage import default_storage
 from django.db import transaction
@@ -30,8 +30,6 @@ from orgs.services.plans import count_deleted_bytes
 
 logger = logging.getLogger(__name__)
 
-# Object stores answer in milliseconds, and many at once.
-FILES_AT_ONCE = 8
 # A copy of a picture that a rule deleted is known for so long; that of one a person deleted for ever.
 REMEMBERED = timedelta(days=400)
 FORGOTTEN_AT_ONCE = 5000
@@ -184,16 +182,9 @@ def _count_bytes(rows: Iterable[Capture]) -> None:
 
 def _remove_files(keys: Sequence[str]) -> None:
     """What cannot be removed now is left without a row: the sweep finds it."""
-    with ThreadPoolExecutor(FILES_AT_ONCE) as pool:
-        left = sum(pool.map(_is_left, keys))
-    if left:
-        logger.warning("%d files of deleted pictures could not be removed; the sweep will.", left)
-
-
-def _is_left(key: str) -> bool:
-    try:
-        default_storage.delete(key)
-    except OSError as error:
+    storage: Any = default_storage
+    left = storage.delete_many(keys)
+    for key, error in left.items():
         logger.warning("The file %s could not be removed: %s", key, error)
-        return True
-    return False
+    if left:
+        logger.warning("%d files of deleted pictures could not be removed; the sweep will.", len(left))

@@ -15,6 +15,7 @@ from typing import Any
 from django.db import connection
 from django.utils import timezone
 
+from captures.retention.deadline import TakesTooLong, ending_at
 from captures.retention.models import Forecast
 from captures.retention.preview import Preview, current_rules, preview
 from captures.retention.rules import Rule, Rules
@@ -32,10 +33,6 @@ LEASE = timedelta(minutes=5)
 BREATH_SECONDS = 30.0
 # One that is killed each time is not helped by more.
 MOST_ATTEMPTS = 3
-
-
-class TakesTooLong(Exception):
-    """It is not counted within the time that there is."""
 
 
 def at_once() -> float:
@@ -62,7 +59,7 @@ def foresee(
     if known is not None and _stands(known):
         return known
     try:
-        with _before_each_statement(_refusal_after(until)):
+        with ending_at(until):
             done = preview(org, at=at, rules=_rules(question), device=device)
         now = timezone.now()
         numbers = {"pictures": done.pictures, "bytes": done.bytes, "kept": done.kept}
@@ -183,14 +180,6 @@ def _before_each_statement(call: Callable[[], None]) -> Iterator[None]:
 
     with connection.execute_wrapper(called):
         yield
-
-
-def _refusal_after(until: float) -> Callable[[], None]:
-    def refuse() -> None:
-        if time.monotonic() > until:
-            raise TakesTooLong
-
-    return refuse
 
 
 def _breath(forecast: Forecast) -> Callable[[], None]:

@@ -2,7 +2,8 @@
 
 All code reaches them by Django's ``default_storage``. A file that is not there is a ``FileNotFoundError``; a
 storage that is away or refuses is another ``OSError``, on S3 :class:`StorageDown`. Every storage also lists what
-is in it, by ``list_files(prefix)``, with sizes and moments.
+is in it, by ``list_files(prefix)``, with sizes and moments, and deletes many files at once
+(captures/storage/removing.py).
 """
 
 from captures.storage.files import DurableFileSystemStorage

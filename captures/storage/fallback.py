@@ -1,6 +1,6 @@
 """Two storages as one, while pictures are moved from the one to the other."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from django.core.files.base import File
@@ -8,6 +8,7 @@ from django.core.files.storage import Storage, storages
 from django.utils.functional import cached_property
 
 from captures.storage.keys import StoredFile
+from captures.storage.removing import Left
 
 
 class FallbackStorage(Storage):
@@ -43,6 +44,11 @@ class FallbackStorage(Storage):
         # First where it would be found again: killed in between, it is still there for whoever deletes it again.
         self.then.delete(name)
         self.first.delete(name)
+
+    def delete_many(self, names: Sequence[str]) -> Left:
+        left: Left = self.then.delete_many(names)
+        left |= self.first.delete_many([name for name in names if name not in left])
+        return left
 
     def list_files(self, prefix: str = "") -> Iterator[StoredFile]:
         """What is in either. What is in both comes as it is in ``first``."""

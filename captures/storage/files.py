@@ -3,7 +3,7 @@
 import os
 import re
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -11,6 +11,7 @@ from django.core.files.base import File
 from django.core.files.storage import FileSystemStorage
 
 from captures.storage.keys import StoredFile
+from captures.storage.removing import Left, delete_each
 
 DRAFT = re.compile(r"\.(?P<name>.+)\.[0-9a-f]{8}\.part")
 
@@ -38,6 +39,9 @@ class DurableFileSystemStorage(FileSystemStorage):
             raise
         _sync_folder(path.parent)
         return name
+
+    def delete_many(self, names: Sequence[str]) -> Left:
+        return delete_each(self.delete, names)
 
     def list_files(self, prefix: str = "") -> Iterator[StoredFile]:
         """Every file whose name begins with ``prefix``, in no order. One that goes meanwhile may be left out."""

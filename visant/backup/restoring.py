@@ -23,7 +23,7 @@ from visant.backup.pictures import copy_out, several_at_once
 from visant.backup.schema import bring_to, bring_up_to_date, refuse_unknown
 from visant.backup.secret_keys import lacking
 from visant.backup.tables import LEFT_OUT, MADE_BY_MIGRATING, insert_rows, models_in_order, points_at_itself
-from visant.backup.unfinished import note_end, note_restore, unfinished_restore
+from visant.backup.unfinished import note_begin, note_end, note_rows, unfinished_restore
 
 # Problems that are told one by one; beyond, their number says enough.
 MOST_TOLD = 1000
@@ -53,10 +53,11 @@ class RestoreReport:
 def restore_backup(backup: StoredBackup, *, into_used_storage: bool = False, quiet: bool = False) -> RestoreReport:
     """Put everything back: the files first, then all rows in one transaction, so that no row is without its bytes.
 
-    Cut short at any point, it goes on when it is run again. An older backup is loaded into the schema it was made
-    with and migrated on. Raises :class:`NotEmpty` where there are other rows, :class:`Unfinished` where another
-    backup was not restored to its end, unless ``into_used_storage`` :class:`StorageInUse` where there are other
-    files than the backup's, and other :class:`BackupError`; OSError when the storage is away.
+    Cut short at any point, it goes on when it is run again; until it ended, no process works on the database. An
+    older backup is loaded into the schema it was made with and migrated on. Raises :class:`NotEmpty` where there
+    are other rows, :class:`Unfinished` where another backup was not restored to its end, unless
+    ``into_used_storage`` :class:`StorageInUse` where there are other files than the backup's, and other
+    :class:`BackupError`; OSError when the storage is away.
     """
     alias = DEFAULT_DB_ALIAS
     with scope.across_organizations("a restore is of all organizations"):
@@ -68,10 +69,13 @@ def restore_backup(backup: StoredBackup, *, into_used_storage: bool = False, qui
         _refuse_bad_storage()
         if not into_used_storage:
             _refuse_storage_in_use(backup)
+        if not is_loaded:
+            note_begin(backup.identity, alias)
         report = RestoreReport(rows=_rows_in(backup), lacking_secrets=lacking(backup.manifest))
         _put_files_back(backup, report, quiet=quiet)
         if not is_loaded:
-            load_rows(backup, alias, quiet=quiet, loaded=lambda: note_restore(backup.identity, alias))
+            _refuse_rows(alias)  # a web process that has not looked at the note yet may have let somebody sign up
+            load_rows(backup, alias, quiet=quiet, loaded=lambda: note_rows(alias))
         bring_up_to_date(alias)
         report.without_row = import_string("captures.upkeep.hold_upkeep_after_restore")()
         note_end(alias)
@@ -113,12 +117,14 @@ def _rows_in(backup: StoredBackup) -> int:
 def _has_rows_of(backup: StoredBackup, alias: str) -> bool:
     """Whether an earlier run loaded the rows and was cut short then. Raises :class:`Unfinished`."""
     begun = unfinished_restore(alias)
-    if begun not in (None, backup.identity):
+    if begun is None or not begun.has_rows:
+        return False
+    if begun.backup != backup.identity:
         raise Unfinished(
-            f"The database has the rows of the backup {begun}, whose restore was cut short: name that backup, "
-            "and it is restored to its end; or begin with an empty database."
+            f"The database has the rows of the backup {begun.backup}, whose restore was cut short: name that "
+            "backup, and it is restored to its end; or begin with an empty database."
         )
-    return begun is not None
+    return True
 
 
 def _refuse_bad_storage() -> None:

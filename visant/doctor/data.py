@@ -12,6 +12,7 @@ from django.utils import timezone
 from django.utils.module_loading import import_string
 from psycopg import errors
 
+from visant.backup.unfinished import lack_of_restore
 from visant.checks import NO_BACKUP
 from visant.doctor.findings import Finding, error, fine, warning
 from visant.errors import DATABASE_DOWN
@@ -74,6 +75,7 @@ def look_at_database() -> Iterator[Finding]:
             DATABASE, f"{where} cannot be opened: {away}", "VISANT_VAR must be a folder that we may write."
         )
         return
+    yield from _look_at_restore()
     yield from _look_at_schema()
 
 
@@ -128,6 +130,17 @@ def _of_clock(theirs: datetime) -> Finding:
         what = f"The clock here and that of the database are {apart:.0f} s apart."
         return warning(CLOCK, what, "Let both be kept by NTP (timedatectl set-ntp true).")
     return fine(CLOCK, "It agrees with that of the database.")
+
+
+def _look_at_restore() -> Iterator[Finding]:
+    """Nothing, unless there is one that is not finished."""
+    try:
+        lack = lack_of_restore()
+    except (DatabaseError, *DATABASE_DOWN):
+        return  # the schema is looked at next, and says why it cannot be
+    if lack:
+        fix = "If none is running, run manage.py restore with that backup again: it goes on. Nothing works before."
+        yield error(DATABASE, f"{lack[0].upper()}{lack[1:]}.", fix)
 
 
 def _look_at_schema() -> Iterator[Finding]:

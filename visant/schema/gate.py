@@ -1,4 +1,4 @@
-"""No traffic and no work before the schema is ours."""
+"""No traffic and no work before the schema is ours and its rows are all there."""
 
 import logging
 import threading
@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from django.db import DatabaseError, close_old_connections
 
+from visant.backup.unfinished import lack_of_restore
 from visant.errors import DATABASE_DOWN
 from visant.schema.pending import lack_of, pending_migrations
 
@@ -20,7 +21,8 @@ SAY_SECONDS = 60.0
 class Gate:
     """Remembers once the schema was found to be ours, and looks at most once a second before.
 
-    Never again after: migrations only add to what is there while this code runs (docs/migrations.md).
+    Never again after: migrations only add to what is there while this code runs (docs/migrations.md). Who finds
+    that a restore has begun since closes it.
     """
 
     def __init__(self) -> None:
@@ -53,7 +55,7 @@ class Gate:
 
     def _look(self) -> None:
         try:
-            lack = lack_of(pending_migrations())
+            lack = _lack()
         except (DatabaseError, *DATABASE_DOWN) as error:
             # Whoever needs the database will hear that themselves; who does not is not held up.
             logger.warning("The schema could not be looked at: %s", error)
@@ -89,9 +91,29 @@ def wait_for_schema(
     return False
 
 
+def wait_while_restoring(
+    *, pause: Callable[[float], object] = time.sleep, is_over: Callable[[], bool] = lambda: False
+) -> bool:
+    """Return True at once unless a restore into our database is unfinished; else as :func:`wait_for_schema`.
+
+    For who works on and on, before each piece of work: it costs one short look.
+    """
+    try:
+        if not lack_of_restore():
+            return True
+    except (DatabaseError, *DATABASE_DOWN):
+        return True  # the work itself will tell
+    gate.close()
+    return wait_for_schema(pause=pause, is_over=is_over)
+
+
+def _lack() -> str:
+    return lack_of_restore() or lack_of(pending_migrations())
+
+
 def _lack_now() -> str:
     try:
-        return lack_of(pending_migrations())
+        return _lack()
     except (DatabaseError, *DATABASE_DOWN) as error:
         close_old_connections()  # a broken one would be asked again and again
         return f"the database does not answer ({type(error).__name__})"

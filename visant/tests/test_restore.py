@@ -217,6 +217,7 @@ def test_killed_while_it_loads_rows_it_has_loaded_none_and_is_run_again(old, bac
         with fed_once(backup.folder / captures) as is_waited_for, killed(new, "restore", str(backups)):
             wait_for(lambda: len(list(new.media.rglob("*.jpeg"))) == 6 and is_waited_for())
         assert (count(new, "orgs_organization"), count(new, "orgs_user")) == (0, 0)
+        assert new.rows("SELECT backup, has_rows FROM visant_unfinished_restore") == [(backup.identity, 0)]
         whole = set(new.media.rglob("*.jpeg"))
         one = min(whole)
         one.rename(one.with_name(f".{one.name}.0123abcd.part"))  # had it been killed a little earlier

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 
 import pytest
@@ -12,6 +13,10 @@ from django.db import OperationalError
 
 from tests.server import BASE_DIR, Server
 from visant.management.commands.scheduler import Job, run_if_due
+
+
+def run_at(job: Job, now: float) -> None:
+    run_if_due(job, now, threading.Event())
 
 
 class Worker:
@@ -32,12 +37,12 @@ class Worker:
 def test_a_job_that_met_an_outage_is_tried_again_at_its_turn(caplog, failure):
     work = Worker(failure)
     job = Job("work", work, interval=10)
-    run_if_due(job, now=100)
+    run_at(job, now=100)
     assert (work.calls, job.due) == (1, 110)
     assert "work failed; it is tried again in 10 s" in caplog.text
-    run_if_due(job, now=109.9)
+    run_at(job, now=109.9)
     assert work.calls == 1
-    run_if_due(job, now=110)
+    run_at(job, now=110)
     assert (work.calls, job.due) == (2, 120)
 
 
@@ -45,7 +50,7 @@ def test_a_job_that_met_an_outage_is_tried_again_at_its_turn(caplog, failure):
 def test_a_bug_in_a_job_is_not_carried_on_with():
     job = Job("work", Worker(TypeError("a bug")), interval=10)
     with pytest.raises(TypeError):
-        run_if_due(job, now=100)
+        run_at(job, now=100)
 
 
 def break_down() -> None:

@@ -1,14 +1,17 @@
 """A preview that takes too long for a request is counted by a worker, once, for who asked."""
 
 import time
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
+from django.db import connection
+from django.db.models import BooleanField, Q
+from django.db.models.expressions import RawSQL
 from django.test import Client
 from django.utils import timezone
 from django_tasks_db.models import DBTaskResult
 
-from captures.models import Forecast, RetentionPolicy
+from captures.models import Capture, Forecast, RetentionPolicy
 from captures.retention import foreseeing
 from captures.retention.foreseeing import (
     FORGOTTEN,
@@ -25,7 +28,7 @@ from captures.retention.rules import Rule
 from captures.retention.tasks import count_forecasts, wake_forecasts
 from captures.retention.tests.builders import make_policy, make_rows
 from devices.models import Device
-from orgs.models import Membership, Role
+from orgs.models import Membership, Organization, Role
 from tests.builders import logged_in, make_device, make_member, make_operator, make_org, make_token, owner_of
 from tests.problems import refused
 
@@ -56,6 +59,55 @@ def ask(method: str, url: str, membership: Membership, body: object = None):
     headers = {"Authorization": f"Bearer {make_token(membership)[1]}"}
     sent = {} if body is None else {"data": body, "content_type": "application/json"}
     return getattr(Client(), method)(url, headers=headers, **sent)
+
+
+ENDLESS = {
+    "postgresql": "(SELECT pg_sleep(60)) IS NULL",
+    "sqlite": "(WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 300000000)"
+    " SELECT count(*) FROM n) = 0",
+}
+
+
+def slowly(*, org: Organization, at: datetime) -> Q:
+    """What keeps pictures, as if there were so many that one statement takes a minute or more."""
+    return Q(RawSQL(ENDLESS[connection.vendor], (), output_field=BooleanField()))
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("door", ["page", "program"])
+def test_a_statement_that_takes_too_long_is_ended_and_left_to_a_worker(device, settings, monkeypatch, door):
+    owner = device.org.memberships.get()
+    client = logged_in(owner.user)
+    monkeypatch.setattr(foreseeing, "AT_ONCE_SECONDS", 0.5)
+    keepers, settings.RETENTION_KEEPERS = settings.RETENTION_KEEPERS, {"slowly": f"{__name__}.slowly"}
+    began = time.monotonic()
+    if door == "page":
+        answer = client.post("/organization/retention", {**EMPTY, "days": "30"})
+    else:
+        answer = ask("post", "/v1/retention/preview", owner, {"days": 30})
+    assert (answer.status_code, time.monotonic() - began < 30) == ({"page": 302, "program": 202}[door], True)
+    assert DBTaskResult.objects.filter(task_path__endswith="count_forecasts").count() == 1
+    # The connection is as good as before, for those who use it next without a limit.
+    settings.RETENTION_KEEPERS = keepers
+    assert Capture.unscoped.count() == 3
+    count_forecasts.call()
+    assert preview_of(asked(device)).pictures == 2
+
+
+def test_what_is_counted_in_time_leaves_no_limit_behind(device, monkeypatch):
+    monkeypatch.setattr(foreseeing, "AT_ONCE_SECONDS", 60.0)
+    assert asked(device).state == "done"
+    with connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            cursor.execute("SHOW statement_timeout")
+            assert cursor.fetchone() == ("0",)
+        else:
+            monkeypatch.setattr(time, "monotonic", lambda: float("inf"))
+            cursor.execute(
+                "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 99999)"
+                " SELECT max(i) FROM n"
+            )
+    monkeypatch.undo()
 
 
 @pytest.mark.parametrize("of_camera", [False, True])

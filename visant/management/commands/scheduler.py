@@ -14,7 +14,7 @@ from django.utils.module_loading import import_string
 from visant.errors import DATABASE_DOWN
 from visant.heartbeats import Beating
 from visant.models import Heartbeat
-from visant.schema.gate import wait_for_schema
+from visant.schema.gate import wait_for_schema, wait_while_restoring
 
 logger = logging.getLogger(__name__)
 
@@ -68,17 +68,21 @@ def first_turn(interval: float, now: float) -> float:
 
 def repeat(job: Job, stop: threading.Event) -> None:
     while not stop.is_set():
-        run_if_due(job, time.monotonic())
+        run_if_due(job, time.monotonic(), stop)
         stop.wait(max(0.0, job.due - time.monotonic()))
 
 
-def run_if_due(job: Job, now: float) -> None:
-    """Run the job when its time has come. An outage is logged and the job tried again at its next turn."""
+def run_if_due(job: Job, now: float, stop: threading.Event) -> None:
+    """Run the job when its time has come. An outage is logged and the job tried again at its next turn.
+
+    While a restore is unfinished it waits, until ``stop`` is set: it would delete what is just coming back.
+    """
     if job.due > now:
         return
     job.due = now + job.interval
     try:
-        job.run()
+        if wait_while_restoring(pause=stop.wait, is_over=stop.is_set):
+            job.run()
     except (DatabaseError, OSError, *DATABASE_DOWN):
         logger.exception("%s failed; it is tried again in %s s", job.name, job.interval)
     finally:
