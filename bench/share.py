@@ -1,10 +1,12 @@
 """What a link costs: its pages out of a large archive beside a small one, and the last views when all come.
 
 *Pages*: two processes with a database of their own each, in each one camera with a picture every seven minutes: of
-13 years there, of seven weeks here. They answer in turn, so that both see the same machine.
+13 years there, of seven weeks here. They answer in turn, so that both see the same machine. Then the small archive
+beside the same with many pictures that are newer and not judged, which no link shows.
 *Counting*: a real web server, 50 visitors at the same moment, 10 views.
 
-``python bench/share.py [--rounds 20] [--large 1000000] [--small 10000] [--databases postgresql sqlite]``.
+``python bench/share.py [--rounds 20] [--large 1000000] [--small 10000] [--unjudged 300000]
+[--only counting size unjudged] [--databases postgresql sqlite]``.
 """
 
 import argparse
@@ -24,13 +26,15 @@ from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from bench.intake import database, free_port, manage, scratch, web_command, web_server  # noqa: E402
 
-LARGE, SMALL = 1_000_000, 10_000
+LARGE, SMALL, UNJUDGED = 1_000_000, 10_000, 300_000
+PARTS = ["counting", "size", "unjudged"]
 ONE_ROUND = 20
 VISITORS, VIEWS = 50, 10
 # So that the small archive has as many days as a page shows.
@@ -41,8 +45,10 @@ COLUMNS = (
     "content_type, width, height, trigger_label, trigger_id, metadata, hold, evaluation_status, "
     "evaluation_attempts, reason, verdict, not_judged"
 )
-# What each row has after its names and moments.
-REST = "'image/jpeg', 640, 480, '', '', '{}', false, 'completed', 1, '', 'normal', ''"
+# What each row has after its names and moments. The newest ones could not be judged.
+REST = """'image/jpeg', 640, 480, '', '', '{}', false,
+          CASE WHEN n > %(unjudged)s THEN 'completed' ELSE 'failed' END, 1, '',
+          CASE WHEN n > %(unjudged)s THEN 'normal' END, ''"""
 FILL = {
     "postgresql": f"""
         INSERT INTO captures_capture ({COLUMNS})
@@ -62,8 +68,9 @@ FILL = {
 }
 
 
-def links_of(count: int) -> dict[str, str]:
+def links_of(judged: int, unjudged: int = 0) -> dict[str, str]:
     """Fill the database and share its camera; return the addresses that are measured, by name."""
+    count = judged + unjudged
     from django.db import connection
 
     from devices.services.devices import add_device
@@ -77,7 +84,7 @@ def links_of(count: int) -> dict[str, str]:
         org = create_organization(name="Bench", owner_email="bench@example.org", owner_password=None)
         device, _ = add_device(org=org, name="camera", acting_user=None)
         as_stored = connection.ops.adapt_datetimefield_value
-        row = {"org": org.pk, "device": device.pk, "count": count, "minutes": MINUTES}
+        row = {"org": org.pk, "device": device.pk, "count": count, "minutes": MINUTES, "unjudged": unjudged}
         if connection.vendor == "sqlite":
             row |= {"org": org.pk.hex, "device": device.pk.hex}
         with connection.cursor() as cursor:
@@ -88,18 +95,24 @@ def links_of(count: int) -> dict[str, str]:
             tokens[sampling] = secrets.token_urlsafe(24)
             shown = {"kind": LinkKind.DEVICE, "without_maker": True, "sampling": sampling}
             ShareLink.unscoped.create(org=org, device=device, token=tokens[sampling], **shown)
-    middle = Position(NEWEST - timedelta(minutes=MINUTES * count // 2), NOBODY).encode()
+        tokens["latest"] = secrets.token_urlsafe(24)
+        shown = {"kind": LinkKind.LATEST, "without_maker": True}
+        ShareLink.unscoped.create(org=org, device=device, token=tokens["latest"], **shown)
+    number = unjudged + judged // 2
+    middle = Position(NEWEST - timedelta(minutes=MINUTES * number), NOBODY).encode()
     return {
         "50 as JSON": f"/api/s/{tokens['all']}?limit=50",
         "50 from the middle": f"/api/s/{tokens['all']}?limit=50&cursor={middle}",
         "gallery page": f"/s/{tokens['all']}",
+        "one picture": f"/s/{tokens['all']}/pictures/{UUID(int=count - number)}",
+        "the latest": f"/s/{tokens['latest']}",
         "one of each hour, 50": f"/api/s/{tokens['hourly']}?limit=50",
         "one of each day, 40": f"/api/s/{tokens['daily']}?limit=40",
         "gallery, one of each day": f"/s/{tokens['daily']}",
     }
 
 
-def answer(url: str, folder: str, count: int) -> None:
+def answer(url: str, folder: str, judged: int, unjudged: int) -> None:
     """A process with an archive: for each name it reads, it asks so many times and prints the seconds."""
     os.environ |= {"VISANT_VAR": folder, "DATABASE_URL": url, "DJANGO_SETTINGS_MODULE": "visant.settings"}
     import django
@@ -109,7 +122,7 @@ def answer(url: str, folder: str, count: int) -> None:
     from django.test import Client
 
     call_command("migrate", verbosity=0)
-    addresses = links_of(count)
+    addresses = links_of(judged, unjudged)
     print(json.dumps(list(addresses)), flush=True)
     client = Client(headers={"host": "localhost"})
     for line in sys.stdin:
@@ -138,10 +151,10 @@ def new_database(kind: str, folder: Path) -> Iterator[str]:
 
 
 @contextmanager
-def archive(kind: str, folder: Path, count: int) -> Iterator[Callable[[str], list[float]]]:
+def archive(kind: str, folder: Path, judged: int, unjudged: int) -> Iterator[Callable[[str], list[float]]]:
     """Yield what measures a page of an archive of so many pictures, by its name; "" tells the names."""
     with new_database(kind, folder) as url:
-        command = [sys.executable, __file__, "--answer", url, str(folder / "var"), str(count)]
+        command = [sys.executable, __file__, "--answer", url, str(folder / "var"), str(judged), str(unjudged)]
         pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
         with subprocess.Popen(command, cwd=ROOT, **pipes) as process:
             names = process.stdout.readline()
@@ -161,16 +174,17 @@ def p95(times: list[float]) -> float:
     return statistics.quantiles(times, n=20)[18]
 
 
-def compare(kind: str, folder: Path, options: argparse.Namespace) -> None:
+def compare(kind: str, folder: Path, rounds: int, archives: list[tuple[int, int]]) -> None:
+    """Two archives, each of so many judged pictures and so many newer ones that are not."""
     with ExitStack() as stack:
         small, large = (
-            stack.enter_context(archive(kind, folder / str(count), count))
-            for count in (options.small, options.large)
+            stack.enter_context(archive(kind, folder / f"{judged}-{unjudged}", judged, unjudged))
+            for judged, unjudged in archives
         )
         for name in large(""):
             small(name), large(name)  # once each, so that nothing is loaded for the first time
             times: tuple[list[float], list[float]] = ([], [])
-            for _ in range(options.rounds):
+            for _ in range(rounds):
                 for found, measure in zip(times, (small, large), strict=True):
                     found += measure(name)
             few, many = (p95(found) * 1000 for found in times)
@@ -231,22 +245,30 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=20)
     parser.add_argument("--large", type=int, default=LARGE)
     parser.add_argument("--small", type=int, default=SMALL)
+    parser.add_argument("--unjudged", type=int, default=UNJUDGED)
+    parser.add_argument("--only", nargs="+", choices=PARTS, default=PARTS)
     parser.add_argument("--databases", nargs="+", default=["postgresql", "sqlite"])
-    parser.add_argument("--answer", nargs=3, help=argparse.SUPPRESS)
+    parser.add_argument("--answer", nargs=4, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.answer:
-        url, folder, count = options.answer
-        return answer(url, folder, int(count))
+        url, folder, *counts = options.answer
+        return answer(url, folder, *map(int, counts))
+    small = (options.small, 0)
+    others = {"size": (options.large, 0), "unjudged": (options.small, options.unjudged)}
     with scratch() as folder:
         os.environ["VISANT_STATIC_ROOT"] = str(folder / "static")
         manage({**os.environ}, "collectstatic", "--noinput")
-        print(f"| database | {VISITORS} at once, {VIEWS} views | link / its day / visits | seconds |")
-        for kind in options.databases:
-            count_at_once(kind, folder / f"counting-{kind}")
-        sizes = f"{options.small:,} | {options.large:,}"
-        print(f"| database | page, ms | median of {sizes} | p95 of {sizes} | ratio |")
-        for kind in options.databases:
-            compare(kind, folder / kind, options)
+        if "counting" in options.only:
+            print(f"| database | {VISITORS} at once, {VIEWS} views | link / its day / visits | seconds |")
+            for kind in options.databases:
+                count_at_once(kind, folder / f"counting-{kind}")
+        for name, other in others.items():
+            if name not in options.only:
+                continue
+            sizes = " | ".join(f"{judged:,} + {unjudged:,}" for judged, unjudged in (small, other))
+            print(f"| database | page, ms | median of {sizes} | p95 of {sizes} | ratio |")
+            for kind in options.databases:
+                compare(kind, folder / f"{name}-{kind}", options.rounds, [small, other])
     return None
 
 
