@@ -187,10 +187,10 @@ class Capture(Row, TenantModel):
             models.Index(fields=["org", "-captured_at", "-id"], name="captures_capture_org_time"),
             models.Index(fields=["device", "-captured_at", "-id"], name="captures_capture_device_time"),
             models.Index(fields=["org", "verdict", "-captured_at", "-id"], name="captures_capture_verdict_time"),
-            # What links show: however many newer pictures a camera has that are not judged.
+            # What links show, behind however many newer pictures that are not judged, or came without being kept.
             models.Index(
                 fields=["device", "-captured_at", "-id"],
-                condition=models.Q(verdict__isnull=False),
+                condition=models.Q(verdict__isnull=False) & ~models.Q(storage_key=""),
                 name="captures_capture_judged_time",
             ),
             # What the workers claim next.

@@ -22,7 +22,7 @@ def shown_by_open_links(*, org: Organization, at: datetime) -> Q:
         )
     )
     links = org.share_links.open_at(at)
-    newer = org.captures.filter(
+    newer = org.captures.pictured().filter(
         device=OuterRef("device"), captured_at__gt=OuterRef("captured_at"), verdict__isnull=False
     )
     is_latest = Exists(links.filter(same_camera, kind=LinkKind.LATEST)) & ~Exists(newer)

@@ -11,7 +11,11 @@ class Migration(migrations.Migration):
 
     operations = [
         AddIndexConcurrently(
-            model_name='capture',
-            index=models.Index(condition=models.Q(('verdict__isnull', False)), fields=['device', '-captured_at', '-id'], name='captures_capture_judged_time'),
+            model_name="capture",
+            index=models.Index(
+                fields=["device", "-captured_at", "-id"],
+                condition=models.Q(verdict__isnull=False) & ~models.Q(storage_key=""),
+                name="captures_capture_judged_time",
+            ),
         ),
     ]

@@ -48,11 +48,15 @@ class LinkState(models.TextChoices):
 
 
 class ShareLinkQuerySet(models.QuerySet["ShareLink"]):
+    def in_force_at(self, moment: datetime) -> "ShareLinkQuerySet":
+        """Those neither taken back nor suspended nor over. Of one that is used up, visitors may still be there."""
+        in_time = Q(expires_at=None) | Q(expires_at__gt=moment)
+        return self.filter(in_time, revoked_at=None, suspended_at=None)
+
     def open_at(self, moment: datetime) -> "ShareLinkQuerySet":
         """Those that still show something to whoever holds them."""
-        in_time = Q(expires_at=None) | Q(expires_at__gt=moment)
         views_left = Q(max_views=None) | Q(view_count__lt=F("max_views"))
-        return self.filter(in_time, views_left, revoked_at=None, suspended_at=None)
+        return self.in_force_at(moment).filter(views_left)
 
     def with_token(self, token: str) -> "ShareLinkQuerySet":
         """The link of that token. PostgreSQL cannot even ask for a NUL; no token holds one."""
@@ -157,8 +161,12 @@ class ShareLink(Row, TenantModel):
             # The list of an organization's links, and of those that a member made.
             models.Index(fields=["org", "-created_at", "-id"], name="sharing_sharelink_org_time"),
             models.Index(fields=["org", "created_by", "-created_at", "-id"], name="sharing_sharelink_maker_time"),
-            # The links that are open, beside however many whose time is up.
-            models.Index(fields=["org", "expires_at"], name="sharing_sharelink_expiring_of"),
+            # The links that are in force, beside however many that have ended.
+            models.Index(
+                fields=["org", "expires_at"],
+                condition=Q(revoked_at=None, suspended_at=None),
+                name="sharing_sharelink_in_force",
+            ),
         ]
 
     def __str__(self) -> str:

@@ -15,7 +15,7 @@ from django.utils import timezone
 from orgs import scope
 from orgs.absolute import absolute_url
 from orgs.models import Organization, User
-from sharing.finding import in_state, organizations_with
+from sharing.finding import in_state, organizations_of
 from sharing.models import LinkState, ShareLink, ShareLinkQuerySet, SharingPolicy
 
 logger = logging.getLogger(__name__)
@@ -32,7 +32,7 @@ def remind_of_unopened(*, at: datetime) -> int:
     Once a week, also when several run at once or one is cut off; return how many organizations it was done for.
     """
     with scope.across_organizations("finds the organizations whose links were never opened"):
-        orgs = organizations_with(_unopened(ShareLink.unscoped.open_at(at), at))
+        orgs = list(organizations_of(_unopened(ShareLink.unscoped.all(), at), at=at))
     count = 0
     for org in orgs:
         local = at.astimezone(org.clock)
@@ -49,7 +49,7 @@ def _remind(org: Organization, at: datetime, today: date) -> bool:
     untold = SharingPolicy.unscoped.filter(Q(reminded_on=None) | Q(reminded_on__lt=today), org=org)
     if not untold.update(reminded_on=today):
         return False
-    links = _unopened(in_state(org.share_links.open_at(at), LinkState.OPEN, org=org, at=at), at)
+    links = _unopened(in_state(org.share_links.in_force_at(at), LinkState.OPEN, org=org, at=at), at)
     theirs: dict[User, list[ShareLink]] = defaultdict(list)
     for link in links.select_related("device", "created_by").order_by("created_at"):
         if link.created_by is not None:

@@ -43,6 +43,9 @@ def test_a_link_to_the_newest_keeps_the_newest_that_was_judged(pictures):
         verdict="normal", evaluation_status=EvaluationStatus.COMPLETED
     )
     assert shown(first.org) == {last, after}
+    # A newer verdict whose picture was not kept is nothing that is shown.
+    last.org.captures.filter(pk=last.pk).update(storage_key="", sha256="", byte_size=0)
+    assert shown(first.org) - {last} == {first, after}
 
 
 def test_a_link_that_is_over_and_another_organizations_keep_nothing(pictures):

@@ -11,7 +11,11 @@ class Migration(migrations.Migration):
 
     operations = [
         AddIndexConcurrently(
-            model_name='sharelink',
-            index=models.Index(fields=['org', 'expires_at'], name='sharing_sharelink_expiring_of'),
+            model_name="sharelink",
+            index=models.Index(
+                fields=["org", "expires_at"],
+                condition=models.Q(revoked_at=None, suspended_at=None),
+                name="sharing_sharelink_in_force",
+            ),
         ),
     ]
