@@ -55,6 +55,7 @@ MEANT: dict[tuple[str, str], str] = {
     ("devices.0010_delivery_rejected", "constraint-missing-not-valid"): FEW,
     ("captures.0007_rejected_runs", "ban-drop-constraint"): REPLACED,
     ("captures.0016_storage_key_more_than_once", "ban-drop-constraint"): REPLACED,
+    ("captures.0026_moment_more_than_once", "ban-drop-constraint"): REPLACED,
 }
 
 

@@ -7,7 +7,7 @@ a run that is killed is run again, and takes nothing twice.
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from datetime import datetime, time
+from datetime import time
 from itertools import islice
 from typing import Any
 from uuid import UUID
@@ -34,6 +34,7 @@ from captures.moving.checking import Ledger
 from captures.moving.deleted import Deleted
 from captures.moving.outcomes import Fate, Outcome, Refused, Tally
 from captures.moving.pictures import checked_picture, checked_thumbnail, thumbnail_of
+from captures.moving.places import ByPicture, ByRecord, by_picture
 from devices.models import Device
 from devices.services.schedules import add_schedule
 from orgs.errors import DomainError
@@ -220,19 +221,19 @@ class OrganizationImport:
             if arrival.row is None:
                 continue
             row = arrival.row
-            by_record, by_picture = _by_record(row), _by_picture(row)
+            by_record, place = _by_record(row), _by_picture(row)
             known = records.get(by_record)
             if known and known.sha256 == row.sha256:
                 arrival.fate = Fate(Outcome.ALREADY_THERE, capture=str(known.pk))
-            elif known or by_picture in moments:
+            elif known or (place and place in moments):
                 arrival.fate = Fate(
                     Outcome.REFUSED, "in_the_way", "Another capture has its record id or its place."
                 )
-            elif gone := deleted.fate_of(by_record, by_picture):
+            elif gone := deleted.fate_of(by_record, place):
                 arrival.fate = gone
             else:
                 records[by_record] = row
-                moments[by_picture] = row
+                moments[place] = row
 
     def _org_captures(self) -> Any:
         return self.org.captures.only("device_id", "record_id", "captured_at", "sha256")
@@ -269,12 +270,12 @@ def _all_of(told: dict[str, Any]) -> Iterator[str]:
     yield from [POLICIES] * bool(told.get("retention"))
 
 
-def _by_record(row: Capture) -> tuple[UUID, str]:
+def _by_record(row: Capture) -> ByRecord:
     return row.device_id, row.record_id
 
 
-def _by_picture(row: Capture) -> tuple[UUID, datetime, str]:
-    return row.device_id, row.captured_at, row.sha256
+def _by_picture(row: Capture) -> ByPicture | None:
+    return by_picture(row.device_id, row.captured_at, row.sha256)
 
 
 def _save_bytes(arrival: Arrival) -> None:

@@ -61,6 +61,17 @@ def test_what_was_deleted_here_does_not_come_back(tmp_path, capsys):
 
 
 @pytest.mark.django_db
+def test_of_one_moment_without_pictures_each_comes_along(tmp_path, capsys):
+    device = make_device()[0]
+    rows = [make_capture(device, minutes=minutes, verdict="normal") for minutes in range(2)]
+    bare = {"storage_key": "", "thumbnail_key": "", "sha256": "", "byte_size": 0, "content_type": ""}
+    device.captures.update(captured_at=rows[0].captured_at, **bare)
+    path = exported(device.org, tmp_path)
+    assert "2 captures in the source: 2 imported" in brought_in(path, capsys)
+    assert "2 captures in the source: 0 imported, 2 already there" in brought_in(path, capsys)
+
+
+@pytest.mark.django_db
 def test_what_was_said_here_stays_and_nothing_that_deletes_comes_to_pictures(tmp_path, capsys):
     org, target, bare = make_org(), make_org(), make_org()
     for one in (org, target, bare):
