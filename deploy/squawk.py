@@ -51,6 +51,7 @@ REPLACED = "the one that replaces it follows, or stands already"
 MEANT: dict[tuple[str, str], str] = {
     ("orgs.0007_external_id", "require-concurrent-index-creation"): FEW,
     ("devices.0012_external_id", "require-concurrent-index-creation"): FEW,
+    ("devices.0013_former_id", "require-concurrent-index-creation"): FEW,
     ("devices.0010_delivery_rejected", "ban-drop-constraint"): REPLACED,
     ("devices.0010_delivery_rejected", "constraint-missing-not-valid"): FEW,
     ("captures.0007_rejected_runs", "ban-drop-constraint"): REPLACED,

@@ -26,10 +26,10 @@ from captures.leaving.arrivals import (
     refuse_bad_evaluations,
     row_of,
 )
+from captures.leaving.cameras import ExportedCameras
 from captures.leaving.policies import bring_in_policy
 from captures.leaving.telling import RULE
 from captures.models import Capture
-from captures.moving.cameras import Cameras
 from captures.moving.checking import Ledger
 from captures.moving.deleted import Deleted
 from captures.moving.outcomes import Fate, Outcome, Refused, Tally
@@ -56,10 +56,13 @@ class OrganizationImport:
     tally: Tally
     dry_run: bool
     ledger: Ledger = field(default_factory=Ledger)
+    cameras: ExportedCameras = field(init=False)
+    _told: list[dict[str, Any]] = field(init=False)
     _definitions: dict[tuple[str, int], Definition] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.cameras = Cameras(self.org, dry_run=self.dry_run)
+        self._told = self.reader.read("cameras.json")
+        self.cameras = ExportedCameras(self.org, self._told, dry_run=self.dry_run)
 
     def bring_in_retention(self) -> None:
         """What holds for cameras without a rule of their own. Before the pictures, lest a night comes first."""
@@ -68,7 +71,7 @@ class OrganizationImport:
             self.tally.add(POLICIES, self.org.name, self._policy(told, None))
 
     def bring_in_cameras(self) -> None:
-        for told in self.reader.read("cameras.json"):
+        for told in self._told:
             self.tally.expect(CAMERAS)
             self.tally.expect(DEFINITIONS, len(told["definitions"]))
             self.tally.expect(SCHEDULES, len(told["schedules"]))
@@ -77,7 +80,7 @@ class OrganizationImport:
             known = len(self.cameras.made)
             try:
                 with transaction.atomic():
-                    device = self.cameras.of(told["id"], name=told["name"])
+                    device = self.cameras.of(told["id"])
                     is_new = len(self.cameras.made) > known
                     fates = self._bring_in_camera(device, told, is_new=is_new)
             except Refused as refusal:

@@ -97,7 +97,7 @@ class ImportCommand(BaseCommand):
         if not keyless:
             return
         if path is None:
-            self.stdout.write("Keys of the new cameras, shown this once (as it calls itself, id, key):")
+            self.stdout.write("Keys of the new cameras, shown this once (its own word or name, id, key):")
             hand_out(keyless, self.tell_at_once)
             return
         with contextlib.closing(KeyFile(path)) as file:
