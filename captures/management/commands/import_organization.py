@@ -7,6 +7,7 @@ from django.utils import timezone
 
 from captures.leaving.archive import ArchiveReader, ArchiveRefused
 from captures.leaving.importing import OrganizationImport
+from captures.leaving.shape import read_told
 from captures.moving.command import ImportCommand
 from captures.moving.outcomes import Tally
 from orgs import scope
@@ -29,18 +30,18 @@ class Command(ImportCommand):
     def bring_in(self, tally: Tally, options: dict[str, Any]) -> None:
         try:
             reader = ArchiveReader(options["path"])
+            told = read_told(reader)
         except ArchiveRefused as refusal:
             raise CommandError(str(refusal)) from refusal
-        told = reader.manifest["organization"]
-        org = _organization(told, options["org"] or told["slug"], options["owner"], dry_run=options["dry_run"])
+        slug = options["org"] or told.organization["slug"]
+        org = _organization(told.organization, slug, options["owner"], dry_run=options["dry_run"])
         with scope.within(org.pk):
-            self._bring_in(OrganizationImport(org, reader, tally, options["dry_run"]), options)
+            self._bring_in(OrganizationImport(org, reader, told, tally, options["dry_run"]), options)
 
     def _bring_in(self, work: OrganizationImport, options: dict[str, Any]) -> None:
         work.bring_in_retention()
         work.bring_in_cameras()
-        total = work.reader.manifest["counts"]["captures"]
-        with self.progress(total, " captures") as bar:
+        with self.progress(work.told.captures, " captures") as bar:
             for count in work.bring_in_captures(batch=options["batch"]):
                 bar.update(count)
         self.stdout.write(f"{work.org.name} ({work.org.slug}): {len(work.cameras.made)} new cameras.")
