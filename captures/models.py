@@ -159,8 +159,11 @@ class Capture(Row, TenantModel):
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["device", "record_id"], name="captures_capture_record_once"),
+            # What was imported without its picture is told apart by its record id alone.
             models.UniqueConstraint(
-                fields=["device", "captured_at", "sha256"], name="captures_capture_picture_once"
+                fields=["device", "captured_at", "sha256"],
+                condition=~models.Q(sha256=""),
+                name="captures_capture_kept_picture_once",
             ),
             models.UniqueConstraint(
                 fields=["storage_key"],

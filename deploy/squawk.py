@@ -51,10 +51,12 @@ REPLACED = "the one that replaces it follows, or stands already"
 MEANT: dict[tuple[str, str], str] = {
     ("orgs.0007_external_id", "require-concurrent-index-creation"): FEW,
     ("devices.0012_external_id", "require-concurrent-index-creation"): FEW,
+    ("devices.0013_former_id", "require-concurrent-index-creation"): FEW,
     ("devices.0010_delivery_rejected", "ban-drop-constraint"): REPLACED,
     ("devices.0010_delivery_rejected", "constraint-missing-not-valid"): FEW,
     ("captures.0007_rejected_runs", "ban-drop-constraint"): REPLACED,
     ("captures.0016_storage_key_more_than_once", "ban-drop-constraint"): REPLACED,
+    ("captures.0026_moment_more_than_once", "ban-drop-constraint"): REPLACED,
 }
 
 

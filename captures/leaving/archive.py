@@ -126,9 +126,13 @@ class ArchiveReader:
             return json.load(file)
 
     def lines(self, name: str) -> Iterator[Any]:
+        """Yield what each line holds, None for one that is no JSON."""
         with self.open(name) as file:
             for line in file:
-                yield json.loads(line)
+                try:
+                    yield json.loads(line)
+                except (ValueError, RecursionError):
+                    yield None
 
     def _refuse_partial(self) -> None:
         for part, names in NEEDED.items():

@@ -1,7 +1,7 @@
 """A capture of an export as rows here."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
@@ -32,7 +32,13 @@ class Arrival:
     picture: Picture | None = None
     thumbnail: bytes = b""
     row: Capture | None = None
+    label: Label | None = None
+    evaluations: list[Evaluation] = field(default_factory=list)
     fate: Fate | None = None
+
+    def refuse(self, fate: Fate) -> None:
+        """It is not written, however much of it was understood."""
+        self.row, self.fate = None, fate
 
     @property
     def made(self) -> Capture:
@@ -89,7 +95,7 @@ def label_of(arrival: Arrival) -> Label | None:
     told, row = arrival.told["label"], arrival.made
     if not told or told["verdict"] not in (State.NORMAL, State.ABNORMAL):
         return None
-    return Label(
+    label = Label(
         org_id=row.org_id,
         capture=row,
         device_id=row.device_id,
@@ -97,6 +103,8 @@ def label_of(arrival: Arrival) -> Label | None:
         reference=told["reference"] and told["verdict"] == State.NORMAL,
         created_at=moment_of(told["created_at"]),
     )
+    _refuse_invalid(label)
+    return label
 
 
 def refuse_bad_evaluations(told: Mapping[str, Any]) -> None:
@@ -109,13 +117,29 @@ def refuse_bad_evaluations(told: Mapping[str, Any]) -> None:
 def evaluations_of(arrival: Arrival, definitions: Mapping[tuple[str, int], Definition]) -> Iterator[Evaluation]:
     for told in arrival.told["evaluations"]:
         fields = {name: told[name] for name in EVALUATION if name != "at"}
-        yield Evaluation(
+        evaluation = Evaluation(
             org_id=arrival.made.org_id,
             capture=arrival.made,
             at=moment_of(told["at"]),
             definition=definitions.get((arrival.told["camera"], told["definition"])),
             **fields,
         )
+        _refuse_invalid(evaluation)
+        yield evaluation
+
+
+def _refuse_invalid(row: Label | Evaluation) -> None:
+    """Its own values, which may be empty; what it points at was looked up."""
+    fields = row._meta.concrete_fields
+    empty = {one.name for one in fields if _is_empty(getattr(row, one.attname), one)}
+    try:
+        row.clean_fields(exclude=empty | {one.name for one in fields if one.is_relation})
+    except ValidationError as error:
+        raise Refused("invalid_values", "; ".join(error.messages)) from error
+
+
+def _is_empty(value: Any, column: Any) -> bool:
+    return bool(column.null if value is None else value == "" and column.empty_strings_allowed)
 
 
 def _status(told: dict[str, Any], *, has_picture: bool) -> dict[str, Any]:

@@ -7,7 +7,6 @@ a run that is killed is run again, and takes nothing twice.
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from datetime import datetime, time
 from itertools import islice
 from typing import Any
 from uuid import UUID
@@ -26,20 +25,23 @@ from captures.leaving.arrivals import (
     refuse_bad_evaluations,
     row_of,
 )
+from captures.leaving.cameras import ExportedCameras
+from captures.leaving.files import read_files
 from captures.leaving.policies import bring_in_policy
+from captures.leaving.shape import LONGEST, Told
 from captures.leaving.telling import RULE
 from captures.models import Capture
-from captures.moving.cameras import Cameras
 from captures.moving.checking import Ledger
 from captures.moving.deleted import Deleted
 from captures.moving.outcomes import Fate, Outcome, Refused, Tally
-from captures.moving.pictures import checked_picture, checked_thumbnail, thumbnail_of
+from captures.moving.places import ByPicture, ByRecord, by_picture
 from devices.models import Device
 from devices.services.schedules import add_schedule
 from orgs.errors import DomainError
 from orgs.ids import uuid7
 from orgs.metering import count_imported
 from orgs.models import Organization
+from orgs.storable import refuse_unstorable
 
 CAMERAS, DEFINITIONS, SCHEDULES, CAPTURES = "cameras", "definitions", "schedules", "captures"
 POLICIES = "retention policies"
@@ -52,22 +54,24 @@ class OrganizationImport:
 
     org: Organization
     reader: ArchiveReader
+    told: Told
     tally: Tally
     dry_run: bool
     ledger: Ledger = field(default_factory=Ledger)
+    cameras: ExportedCameras = field(init=False)
     _definitions: dict[tuple[str, int], Definition] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.cameras = Cameras(self.org, dry_run=self.dry_run)
+        self.cameras = ExportedCameras(self.org, self.told.cameras, dry_run=self.dry_run)
 
     def bring_in_retention(self) -> None:
         """What holds for cameras without a rule of their own. Before the pictures, lest a night comes first."""
-        if told := self.reader.manifest["organization"].get("retention"):
+        if told := self.told.organization.get("retention"):
             self.tally.expect(POLICIES)
             self.tally.add(POLICIES, self.org.name, self._policy(told, None))
 
     def bring_in_cameras(self) -> None:
-        for told in self.reader.read("cameras.json"):
+        for told in self.told.cameras:
             self.tally.expect(CAMERAS)
             self.tally.expect(DEFINITIONS, len(told["definitions"]))
             self.tally.expect(SCHEDULES, len(told["schedules"]))
@@ -76,7 +80,7 @@ class OrganizationImport:
             known = len(self.cameras.made)
             try:
                 with transaction.atomic():
-                    device = self.cameras.of(told["id"], name=told["name"])
+                    device = self.cameras.of(told["id"])
                     is_new = len(self.cameras.made) > known
                     fates = self._bring_in_camera(device, told, is_new=is_new)
             except Refused as refusal:
@@ -87,11 +91,12 @@ class OrganizationImport:
     def bring_in_captures(self, *, batch: int) -> Iterator[int]:
         """Yield how many were looked at, after each batch."""
         lines = self.reader.lines("captures.jsonl")
-        self.tally.expect(CAPTURES, self.reader.manifest["counts"]["captures"])
+        self.tally.expect(CAPTURES, self.told.captures)
         while told := list(islice(lines, batch)):
             arrivals = [self._arrival(one) for one in told]
             for one, fate in zip(told, self._write(arrivals), strict=True):
-                self.tally.add(CAPTURES, str(one.get("record_id")), fate)
+                name = str(one.get("record_id")) if isinstance(one, dict) else "a line that is no capture"
+                self.tally.add(CAPTURES, name, fate)
                 if fate.capture:
                     self.ledger.add(UUID(fate.capture), one["sha256"], b"")
             yield len(told)
@@ -148,8 +153,6 @@ class OrganizationImport:
                 Outcome.REFUSED, "removed", "The schedule was removed; its rules are in the export to read."
             )
         rule = {name: told["rules"][-1][name] for name in RULE if name != "time_zone"}
-        for name in ("quiet_from", "quiet_until"):
-            rule[name] = time.fromisoformat(rule[name]) if rule[name] else None
         rule["cron"] = rule["cron"] or None
         if self.dry_run:
             return Fate(Outcome.IMPORTED)
@@ -166,33 +169,20 @@ class OrganizationImport:
         """Read and look at one; what is wrong with it stands in it."""
         arrival = Arrival(told)
         try:
+            refuse_unstorable(told, limit=LONGEST)
             device = self.cameras.of(told["camera"])
             definition = self._definitions.get((told["camera"], told["definition"]))
             refuse_bad_evaluations(told)
-            self._read_files(arrival)
+            read_files(self.reader, arrival)
             arrival.row = row_of(arrival, org=self.org, device=device, pk=uuid7(), definition=definition)
+            arrival.label = label_of(arrival)
+            arrival.evaluations = list(evaluations_of(arrival, self._definitions))
         except Refused as refusal:
-            arrival.fate = Fate.of(refusal)
-        except (KeyError, TypeError, ValueError, OverflowError) as error:
-            arrival.fate = Fate(Outcome.REFUSED, "not_understood", f"The capture is not understood: {error!r}.")
+            arrival.refuse(Fate.of(refusal))
+        except (AttributeError, KeyError, TypeError, ValueError, OverflowError) as error:
+            sentence = f"The capture is not understood: {error!r}."
+            arrival.refuse(Fate(Outcome.REFUSED, "not_understood", sentence))
         return arrival
-
-    def _read_files(self, arrival: Arrival) -> None:
-        told = arrival.told
-        if told["file"]:
-            arrival.picture = checked_picture(self._bytes(told["file"]))
-            if arrival.picture.sha256 != told["sha256"]:
-                raise Refused("damaged", "The picture in the export is not the one that its row speaks of.")
-            arrival.thumbnail = thumbnail_of(arrival.picture)
-        elif told["thumbnail"]:
-            arrival.thumbnail = checked_thumbnail(self._bytes(told["thumbnail"]))
-
-    def _bytes(self, name: str) -> bytes:
-        try:
-            with self.reader.open(name) as file:
-                return file.read()
-        except (OSError, KeyError, ValueError) as error:
-            raise Refused("file_missing", f"{name} is not in the export.") from error
 
     def _write(self, arrivals: Sequence[Arrival]) -> list[Fate]:
         self._find_known(arrivals)
@@ -220,19 +210,19 @@ class OrganizationImport:
             if arrival.row is None:
                 continue
             row = arrival.row
-            by_record, by_picture = _by_record(row), _by_picture(row)
+            by_record, place = _by_record(row), _by_picture(row)
             known = records.get(by_record)
             if known and known.sha256 == row.sha256:
                 arrival.fate = Fate(Outcome.ALREADY_THERE, capture=str(known.pk))
-            elif known or by_picture in moments:
+            elif known or (place and place in moments):
                 arrival.fate = Fate(
                     Outcome.REFUSED, "in_the_way", "Another capture has its record id or its place."
                 )
-            elif gone := deleted.fate_of(by_record, by_picture):
+            elif gone := deleted.fate_of(by_record, place):
                 arrival.fate = gone
             else:
                 records[by_record] = row
-                moments[by_picture] = row
+                moments[place] = row
 
     def _org_captures(self) -> Any:
         return self.org.captures.only("device_id", "record_id", "captured_at", "sha256")
@@ -244,9 +234,8 @@ class OrganizationImport:
         there = set(self.org.captures.filter(pk__in=[row.pk for row in rows]).values_list("pk", flat=True))
         lost = [arrival for arrival in new if arrival.pk not in there]
         new = [arrival for arrival in new if arrival.pk in there]
-        Label.unscoped.bulk_create(filter(None, map(label_of, new)))
-        evaluations = (row for arrival in new for row in evaluations_of(arrival, self._definitions))
-        Evaluation.unscoped.bulk_create(evaluations)
+        Label.unscoped.bulk_create(arrival.label for arrival in new if arrival.label)
+        Evaluation.unscoped.bulk_create(row for arrival in new for row in arrival.evaluations)
         size = sum(arrival.made.byte_size for arrival in new)
         count_imported(org_id=self.org.pk, pictures=len(new), size=size)
         return lost
@@ -269,12 +258,12 @@ def _all_of(told: dict[str, Any]) -> Iterator[str]:
     yield from [POLICIES] * bool(told.get("retention"))
 
 
-def _by_record(row: Capture) -> tuple[UUID, str]:
+def _by_record(row: Capture) -> ByRecord:
     return row.device_id, row.record_id
 
 
-def _by_picture(row: Capture) -> tuple[UUID, datetime, str]:
-    return row.device_id, row.captured_at, row.sha256
+def _by_picture(row: Capture) -> ByPicture | None:
+    return by_picture(row.device_id, row.captured_at, row.sha256)
 
 
 def _save_bytes(arrival: Arrival) -> None:

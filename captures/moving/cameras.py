@@ -3,6 +3,8 @@
 import re
 import uuid
 
+from django.db.models import Q
+
 from captures.moving.outcomes import Refused
 from devices.models import Device
 from devices.services.devices import InvalidDevice, TooManyDevices, keep_external_id, register_device
@@ -52,7 +54,7 @@ class Cameras:
         if known is not None:
             return known
         if pk := _uuid(external_id):
-            known = devices.filter(pk=pk).first()
+            known = devices.filter(Q(pk=pk) | Q(former_id=pk)).first()
         known = known or devices.filter(name=name or external_id, external_id="").first()
         if known is not None and not self._dry_run:
             keep_external_id(device=known, external_id=external_id)
@@ -62,16 +64,21 @@ class Cameras:
         name = self._free_name(name or external_id)
         if self._dry_run:
             self._refuse_too_many()
-            device = Device(org=self._org, name=name, external_id=external_id)
+            device = Device(org=self._org, name=name, external_id=self._own_word(external_id))
         else:
             try:
-                device = register_device(org=self._org, name=name, external_id=external_id, acting_user=None)
+                own_word = self._own_word(external_id)
+                device = register_device(org=self._org, name=name, external_id=own_word, acting_user=None)
             except TooManyDevices as error:
                 raise Refused("too_many_cameras", str(error)) from error
             except InvalidDevice as error:
                 raise Refused("camera_refused", str(error)) from error
         self.made.append(device)
         return device
+
+    def _own_word(self, external_id: str) -> str:
+        """What the camera calls itself, to be kept with a new one."""
+        return external_id
 
     def _refuse_too_many(self) -> None:
         """As registering one would."""

@@ -9,7 +9,7 @@ from typing import IO, Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.db import DatabaseError
+from django.db import DatabaseError, DataError, IntegrityError
 from django.utils import timezone
 from tqdm import tqdm
 
@@ -57,6 +57,12 @@ class ImportCommand(BaseCommand):
             raise CommandError(f"Stopped. {STOPPED}", returncode=130) from None
         except Refused as refusal:
             raise CommandError(str(refusal)) from refusal
+        except DataError as error:
+            raise CommandError(f"The database does not take what was to be written: {error}") from error
+        except IntegrityError as error:
+            raise CommandError(
+                f"What was to be written is there since, or not allowed: {error} {STOPPED}"
+            ) from error
         except DatabaseError as error:
             raise CommandError(f"The database does not answer: {error} {STOPPED}") from error
         except OSError as error:
@@ -97,7 +103,7 @@ class ImportCommand(BaseCommand):
         if not keyless:
             return
         if path is None:
-            self.stdout.write("Keys of the new cameras, shown this once (as it calls itself, id, key):")
+            self.stdout.write("Keys of the new cameras, shown this once (its own word or name, id, key):")
             hand_out(keyless, self.tell_at_once)
             return
         with contextlib.closing(KeyFile(path)) as file:

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from uuid import UUID
 
 from django.utils import timezone
@@ -10,6 +9,7 @@ from django.utils import timezone
 from captures.evaluation.models import Definition, Evaluation
 from captures.models import Capture, EvaluationStatus
 from captures.moving.pictures import Picture
+from captures.moving.places import ByPicture, ByRecord, by_picture
 from captures.moving.records import Finding, Record
 from captures.storage import picture_key, thumbnail_key
 from devices.models import Device
@@ -34,12 +34,12 @@ class Arrival:
         return self.picture.sha256 if self.picture else ""
 
     @property
-    def by_record(self) -> tuple[UUID, str]:
+    def by_record(self) -> ByRecord:
         return self.device.pk, self.record.record_id
 
     @property
-    def by_picture(self) -> tuple[UUID, datetime, str]:
-        return self.device.pk, self.record.captured_at, self.sha256
+    def by_picture(self) -> ByPicture | None:
+        return by_picture(self.device.pk, self.record.captured_at, self.sha256)
 
 
 def row_of(

@@ -20,6 +20,7 @@ from captures.moving.definitions import Definitions
 from captures.moving.deleted import Deleted
 from captures.moving.outcomes import Fate, Outcome, Tally
 from captures.moving.pictures import thumbnail_of
+from captures.moving.places import ByPicture, ByRecord, by_picture
 from captures.moving.rows import Arrival, evaluations_of, row_of
 from devices.models import Device
 from orgs.ids import uuid7
@@ -34,14 +35,15 @@ class Known:
     """What is there already, by record id and by picture."""
 
     def __init__(self, rows: Sequence[Capture] = ()) -> None:
-        self._by_record: dict[tuple[UUID, str], tuple[Capture, datetime, str]] = {}
-        self._by_picture: dict[tuple[UUID, datetime, str], Capture] = {}
+        self._by_record: dict[ByRecord, tuple[Capture, datetime, str]] = {}
+        self._by_picture: dict[ByPicture, Capture] = {}
         for row in rows:
             self.add(row)
 
     def add(self, row: Capture) -> None:
         self._by_record[row.device_id, row.record_id] = row, row.captured_at, row.sha256
-        self._by_picture[row.device_id, row.captured_at, row.sha256] = row
+        if place := by_picture(row.device_id, row.captured_at, row.sha256):
+            self._by_picture[place] = row
 
     def has(self, device_pk: UUID, record_id: str) -> bool:
         return (device_pk, record_id) in self._by_record
@@ -55,10 +57,16 @@ class Known:
                 return Fate(Outcome.ALREADY_THERE, capture=str(row.pk))
             sentence = f"Another picture or moment is there under this record id ({row.pk})."
             return Fate(Outcome.REFUSED, "record_id_taken", sentence)
-        if twin := self._by_picture.get(arrival.by_picture):
-            sentence = f"The same picture of the same moment is there as the record {twin.record_id}."
-            return Fate(Outcome.REFUSED, "same_picture", sentence)
-        return None
+        return self.fate_beside_twin(arrival)
+
+    def fate_beside_twin(self, arrival: Arrival) -> Fate | None:
+        """The refusal of a picture that is there already as another capture of the same moment."""
+        place = arrival.by_picture
+        twin = self._by_picture.get(place) if place else None
+        if twin is None:
+            return None
+        sentence = f"The same picture of the same moment is there as the record {twin.record_id}."
+        return Fate(Outcome.REFUSED, "same_picture", sentence)
 
     def unpictured(self, arrival: Arrival) -> Capture | None:
         """The row of this record if it has no picture yet and now one has come: an earlier copy was not whole."""
@@ -121,8 +129,9 @@ class Writer:
         fates: list[Fate | None] = []
         for arrival in arrivals:
             bare = known.unpictured(arrival)
-            fate = None
-            if not bare:
+            if bare:
+                fate = known.fate_beside_twin(arrival)
+            else:
                 fate = known.fate_of(arrival) or deleted.fate_of(arrival.by_record, arrival.by_picture)
             if fate is None and (would_be := self._would_be.fate_of(arrival)):
                 fate = would_be._replace(capture="")

@@ -42,8 +42,8 @@ class DeviceOrPersonAuthentication(BaseAuthentication):
 
 def refuse_other_device(device: Device, named: str) -> None:
     """A device id in a path, body or login must be the one the key names, or what an earlier system called it."""
-    own_word = device.external_id.strip()
-    if named.strip().lower() != str(device.pk) and not (own_word and named.strip() == own_word):
+    own_word, ids = device.external_id.strip(), [str(pk) for pk in (device.pk, device.former_id) if pk]
+    if named.strip().lower() not in ids and not (own_word and named.strip() == own_word):
         raise NotThisDevice("The key belongs to another camera than the one named.")
 
 

@@ -39,6 +39,9 @@ class Device(Row, TenantModel):
         editable=False,
         help_text="What the camera calls itself since an earlier system, beside its id here.",
     )
+    former_id = models.UUIDField(
+        null=True, blank=True, editable=False, help_text="The id it had in the Visant it was exported from."
+    )
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     time_zone = models.CharField(
         max_length=64, blank=True, default="", db_default="", help_text="Empty: the organization's."
@@ -66,6 +69,11 @@ class Device(Row, TenantModel):
                 fields=["org", "external_id"],
                 condition=~models.Q(external_id=""),
                 name="devices_device_external_id_once_per_organization",
+            ),
+            models.UniqueConstraint(
+                fields=["org", "former_id"],
+                condition=models.Q(former_id__isnull=False),
+                name="devices_device_former_id_once_per_organization",
             ),
             # What the composite foreign keys of PostgreSQL point at: "the same organization" is a fact there.
             models.UniqueConstraint(fields=["id", "org"], name="devices_device_id_and_organization"),

@@ -1,5 +1,7 @@
 """Cameras: every change to them."""
 
+from uuid import UUID
+
 from django.db import transaction
 
 from devices.models import Device, DeviceStatus
@@ -42,6 +44,22 @@ def keep_external_id(*, device: Device, external_id: str) -> None:
     """Note what the camera calls itself since an earlier system, if nothing was noted yet."""
     if Device.unscoped.filter(pk=device.pk, external_id="").update(external_id=external_id):
         device.external_id = external_id
+
+
+@transaction.atomic
+def keep_former_id(*, device: Device, former_id: UUID, external_id: str) -> None:
+    """Note the id that the camera had where it was exported, and what it calls itself, if nothing was noted yet.
+
+    Imports of earlier versions noted that id as what it calls itself, which is put right.
+    """
+    row = Device.unscoped.select_for_update(no_key=True).get(pk=device.pk)
+    if row.former_id is None and row.pk != former_id:
+        row.former_id = former_id
+    if row.external_id in ("", str(former_id)):
+        is_taken = row.org.devices.filter(external_id=external_id).exclude(pk=row.pk).exists()
+        row.external_id = "" if is_taken else external_id
+    row.save(update_fields=["former_id", "external_id"])
+    device.former_id, device.external_id = row.former_id, row.external_id
 
 
 def take_slot(org: Organization) -> Organization:

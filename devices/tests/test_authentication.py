@@ -8,6 +8,7 @@ from django.test import Client
 from django.utils import timezone
 
 from devices.models import Device, DeviceKey, DeviceStatus
+from devices.services.devices import keep_former_id
 from devices.services.keys import (
     KeyNotAdoptable,
     KeyOfAnotherCamera,
@@ -16,6 +17,7 @@ from devices.services.keys import (
     keep_key,
     revoke_key,
 )
+from orgs.ids import uuid7
 from orgs.keys import make_key
 from orgs.models import Organization
 from tests.builders import make_device, make_jpeg
@@ -253,8 +255,17 @@ def test_a_camera_may_call_itself_as_it_did_in_an_earlier_system():
 
 def test_a_camera_without_an_earlier_name_is_called_by_its_id_alone():
     device, key = make_device()
-    for named in ("", " ", device.name):
+    for named in ("", " ", "None", device.name):
         assert refused(ask(authorization=basic(named, key)))[:2] == (403, "not_this_device")
+
+
+def test_a_camera_that_moved_may_go_on_saying_the_id_it_had():
+    device, key = make_device()
+    former_id = uuid7()
+    keep_former_id(device=device, former_id=former_id, external_id="gate")
+    for named in (str(former_id).upper(), "gate", str(device.pk)):
+        assert ask(authorization=basic(named, key)).status_code == 200
+    assert refused(ask(authorization=basic(str(uuid7()), key)))[:2] == (403, "not_this_device")
 
 
 def test_of_an_earlier_key_only_digests_are_kept_and_it_is_found_after_a_new_pepper(settings):

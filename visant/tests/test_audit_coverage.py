@@ -90,6 +90,7 @@ NOT_ACCESS = {
     "devices.services.listening.note_told": "notes that cameras were told, and that they are there",
     "devices.services.listening.open_commands": "reads",
     "devices.services.devices.keep_external_id": "notes a name; what opens the camera is its key",
+    "devices.services.devices.keep_former_id": "the same",
     "devices.services.devices.take_slot": "refuses, and locks",
     "devices.services.installations.find_installation": "reads",
     "devices.services.installations.install": "writes a row; who calls it says what was done to the camera",

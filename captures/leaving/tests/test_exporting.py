@@ -5,6 +5,7 @@ import hashlib
 import io
 import json
 import zipfile
+from datetime import time
 from pathlib import Path
 
 import pytest
@@ -50,7 +51,8 @@ def furnished(name: str = "Mover") -> Organization:
     make_evaluation(judged, definition=definition, verdict="abnormal", reason="A van.", cost="0.000123")
     make_capture(gate, minutes=1, metadata={"plate": "=ZH 1234", "n": [1.5, None]})
     make_capture(make_device(org, "Shed")[0], minutes=2.123457)
-    add_schedule(device=gate, label="Hourly", interval_seconds=3600, acting_user=None)
+    night = {"quiet_from": time(22), "quiet_until": time(6, 30)}
+    add_schedule(device=gate, label="Hourly", interval_seconds=3600, acting_user=None, **night)
     return org
 
 
@@ -88,7 +90,8 @@ def test_what_one_exports_another_has_afterwards_once(tmp_path, capsys, name):
         twin = Capture.unscoped.get(org=org, record_id=row.record_id)
         assert default_storage.open(row.storage_key).read() == default_storage.open(twin.storage_key).read()
     assert (moved.name, moved.time_zone) == (org.name, "Europe/Zurich")
-    assert [rule.interval_seconds for rule in moved.schedulerules.all()] == [3600]
+    rules = moved.schedulerules.values_list("interval_seconds", "quiet_from", "quiet_until")
+    assert list(rules) == [(3600, time(22), time(6, 30))]
     assert MonthlyUsage.unscoped.get(org=moved).pictures == 3
     # Keys are new, and told once.
     keys = [line.split("\t")[-1] for line in printed.splitlines() if "vis_dev_" in line]

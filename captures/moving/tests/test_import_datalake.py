@@ -291,6 +291,40 @@ def test_the_same_record_twice_is_one_and_another_under_its_name_is_refused(arch
     assert Capture.unscoped.count() == 1
 
 
+def test_of_one_moment_without_pictures_each_is_kept_and_deleted_for_itself(archive, capsys):
+    for number, record_id in enumerate(("first", "second")):
+        archive.add(number, record_id=record_id, picture=None, captured_at="2025-10-20T07:00:00+00:00")
+    assert "4 imported, 0 already there, 0 refused" in bring_in(archive, capsys, dry_run=True)
+    bring_in(archive, capsys)
+    assert list(Capture.unscoped.order_by("record_id").values_list("record_id", "verdict")) == [
+        ("first", "normal"),
+        ("second", "abnormal"),
+    ]
+    delete_capture(capture=Capture.unscoped.get(record_id="first"), acting_user=None)
+    archive.add(0, record_id="third", picture=None, captured_at="2025-10-20T07:00:00+00:00")
+    fates = report_of(archive, capsys)
+    outcomes = {Path(name).stem: fate for name, fate in fates.items() if name.endswith(".json")}
+    assert outcomes == {
+        "first": ("refused", "deleted_here"),
+        "second": ("already there", ""),
+        "third": ("imported", ""),
+    }
+
+
+def test_a_late_picture_that_another_capture_of_the_moment_has_completes_nothing(archive, capsys):
+    at = {"captured_at": "2025-10-20T07:00:00+00:00"}
+    archive.add(0, record_id="whole", **at)
+    late = archive.add(1, record_id="late", picture=None, **at)
+    bring_in(archive, capsys)
+    late.with_suffix(".jpeg").write_bytes(make_jpeg(0))
+    fates = report_of(archive, capsys)
+    assert {name.rpartition("/")[2]: fate for name, fate in fates.items() if "late." in name} == {
+        "late.json": ("refused", "same_picture"),
+        "late.jpeg": ("refused", "same_picture"),
+    }
+    assert Capture.unscoped.get(record_id="late").storage_key == ""
+
+
 def test_what_was_kept_without_its_picture_says_so_and_is_completed_once_that_comes(archive, capsys):
     archive.add(0, picture=None)
     pruned = archive.add(1)
