@@ -72,6 +72,8 @@ class Cameras:
             except TooManyDevices as error:
                 raise Refused("too_many_cameras", str(error)) from error
             except InvalidDevice as error:
+                if (there := self._find(external_id, name)) is not None:
+                    return there  # somebody else made it meanwhile
                 raise Refused("camera_refused", str(error)) from error
         self.made.append(device)
         return device

@@ -2,6 +2,7 @@
 
 import argparse
 import contextlib
+import os
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -14,6 +15,7 @@ from django.utils import timezone
 from tqdm import tqdm
 
 from captures.moving.checking import Ledger, differences
+from captures.moving.definitions import read_texts
 from captures.moving.keys import KeyFile, hand_out, without_key
 from captures.moving.outcomes import Refused, Tally
 from captures.retention.preview import count_due
@@ -33,7 +35,7 @@ class ImportCommand(BaseCommand):
         parser.add_argument("--dry-run", action="store_true", help="say what would be done, and write nothing")
         parser.add_argument("--batch", type=_batch, default=100, metavar="N", help="captures a transaction")
         parser.add_argument(
-            "--sample", type=int, metavar="N", help="read only so many pictures again in the end, by chance"
+            "--sample", type=_count, metavar="N", help="read only so many pictures again in the end, by chance"
         )
         parser.add_argument("--report", type=Path, metavar="FILE", help="write what became of each thing, as CSV")
         parser.add_argument(
@@ -50,6 +52,7 @@ class ImportCommand(BaseCommand):
 
     def handle(self, **options: Any) -> None:
         _refuse_other_storage(options["storage"])
+        _refuse_no_new_file(options["keys"])
         try:
             with _report(options["report"]) as report:
                 self.bring_in(Tally(report), options)
@@ -67,6 +70,15 @@ class ImportCommand(BaseCommand):
             raise CommandError(f"The database does not answer: {error} {STOPPED}") from error
         except OSError as error:
             raise CommandError(f"The storage cannot be written or read: {error}. {STOPPED}") from error
+
+    def texts(self, config: Path | None, tally: Tally) -> dict[str, str]:
+        """The texts of ``--config``. Raises :class:`CommandError` where the folder cannot be read."""
+        if config is None:
+            return {}
+        try:
+            return read_texts(config, tally)
+        except OSError as error:
+            raise CommandError(f"The folder {config} cannot be read: {error.strerror}.") from error
 
     def bring_in(self, tally: Tally, options: dict[str, Any]) -> None:
         """Import all, and say what became of it."""
@@ -148,6 +160,22 @@ def _refuse_other_storage(wanted: str | None) -> None:
             f"This Visant keeps its pictures in “{used}”, and would not find them in “{wanted}”. "
             "Set VISANT_STORAGE first, or import here and move them later (move_storage)."
         )
+
+
+def _refuse_no_new_file(path: Path | None) -> None:
+    """Said before anything is done. The file is made in the end: a run that is killed before can be run again."""
+    if path is None:
+        return
+    if path.exists() or path.is_symlink():
+        raise CommandError(f"{path} is there already; name a new file for the keys.")
+    if not os.access(path.parent, os.W_OK):
+        raise CommandError(f"{path} cannot be made: there is no folder {path.parent} that we may write.")
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError("must be a whole number, 0 or more.")
+    return int(text)
 
 
 def _batch(text: str) -> int:

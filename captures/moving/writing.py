@@ -135,9 +135,11 @@ class Writer:
                 fate = known.fate_of(arrival) or deleted.fate_of(arrival.by_record, arrival.by_picture)
             if fate is None and (would_be := self._would_be.fate_of(arrival)):
                 fate = would_be._replace(capture="")
+            if fate is None or fate.outcome == Outcome.ALREADY_THERE:
+                # What an earlier run took, which was killed, says as well by which text the camera went last.
+                definition = self._definitions.used(arrival.device, arrival.record)
             if fate is None:
                 arrival.completes = bare is not None
-                definition = self._definitions.used(arrival.device, arrival.record)
                 arrival.row = row_of(
                     arrival,
                     org=self._org,

@@ -1,5 +1,6 @@
 """Rows of the earlier database as what captures and links need."""
 
+import re
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -23,6 +24,8 @@ KINDS = {
     "date_range": LinkKind.RANGE,
 }
 LONGEST_TOKEN = 200
+# What stands in an address as it is: any other token opens nothing, or something else.
+TOKEN = re.compile(rf"(?!\.)[A-Za-z0-9._~-]{{1,{LONGEST_TOKEN}}}")
 LARGEST_COUNT = 2**31 - 1
 
 
@@ -77,8 +80,8 @@ def record_of(row: Row) -> Record:
 def link_fields(row: Row) -> dict[str, Any]:
     """The fields of a link's row, but for what it points at. Raises :class:`Refused`."""
     token, kind = text(row["token"]), KINDS.get(text(row["share_type"]).strip().lower())
-    if not 0 < len(token) <= LONGEST_TOKEN:
-        raise Refused("bad_token", f"The token must have 1 to {LONGEST_TOKEN} characters.")
+    if not TOKEN.fullmatch(token):
+        raise Refused("bad_token", f"A token is 1 to {LONGEST_TOKEN} letters, digits and any of - . _ ~.")
     if kind is None:
         raise Refused("unknown_kind", "It is no link to a camera, a picture or a span of time.")
     return {

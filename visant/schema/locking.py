@@ -1,14 +1,15 @@
 """One at a time: the lock that ``migrate`` holds while it works."""
 
-import fcntl
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
-from typing import Any, TextIO
+from functools import partial
+from typing import Any
 
 from django.core.management.base import CommandError
+
+from orgs.locking import database_lock
 
 logger = logging.getLogger(__name__)
 
@@ -22,51 +23,12 @@ SAY_SECONDS = 10.0
 
 @contextmanager
 def advisory_lock(connection: Any, number: int, *, wait: float = 3600.0) -> Iterator[None]:
-    """Hold the lock inside the block; whoever else wants it waits, and a CommandError ends that after ``wait``.
-
-    On PostgreSQL the lock is the session's, and gone with it however it ends. SQLite has none that could be held
-    over several transactions; there a file beside the database is locked, which the system unlocks with the
-    process. A database in memory is nobody else's.
-    """
-    if connection.vendor == "postgresql":
-        with connection.cursor() as cursor:
-            _wait_for(lambda: _try(cursor, number), wait)
-        try:
-            yield
-        finally:
-            _unlock(connection, number)
-    elif connection.is_in_memory_db():
+    """Hold the lock inside the block; whoever else wants it waits, and a CommandError ends that after ``wait``."""
+    with database_lock(connection, number, file="migrate", take=partial(_wait_for, wait=wait)):
         yield
-    else:
-        path = Path(f"{connection.settings_dict['NAME']}.migrate.lock")
-        with path.open("w") as file:
-            _wait_for(lambda: _try_file(file), wait)
-            yield
 
 
-def _try(cursor: Any, number: int) -> bool:
-    cursor.execute("SELECT pg_try_advisory_lock(%s)", [number])
-    [got] = cursor.fetchone()
-    return bool(got)
-
-
-def _unlock(connection: Any, number: int) -> None:
-    """Give it back, unless the session is broken, which gave it back already."""
-    if connection.connection is None or connection.connection.closed:
-        return
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_unlock(%s)", [number])
-
-
-def _try_file(file: TextIO) -> bool:
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
-
-
-def _wait_for(got: Any, wait: float) -> None:
+def _wait_for(got: Callable[[], bool], *, wait: float) -> None:
     began = said = time.monotonic()
     while not got():
         now = time.monotonic()

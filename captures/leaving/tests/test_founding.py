@@ -38,9 +38,21 @@ def test_what_cannot_be_founded_is_said_in_a_sentence_and_nothing_stays(export, 
 
 
 @pytest.mark.django_db
-def test_a_trial_refuses_the_short_name_as_well(export):
-    with pytest.raises(CommandError, match="Slug: Enter a valid"):
-        call_command("import_organization", str(export), **{**MOVED, "org": "Bad Slug/.."}, dry_run=True)
+@pytest.mark.parametrize(
+    ("asked", "sentence"),
+    [({"org": "Bad Slug/.."}, "Slug: Enter a valid"), ({"owner": "notmail"}, "valid email address")],
+)
+def test_a_trial_refuses_what_the_real_run_does(export, asked, sentence):
+    with pytest.raises(CommandError, match=sentence):
+        call_command("import_organization", str(export), **{**MOVED, **asked}, dry_run=True)
+
+
+@pytest.mark.django_db
+def test_a_trial_founds_nothing(export, capsys):
+    before = Organization.objects.count(), User.objects.count()
+    call_command("import_organization", str(export), **MOVED, dry_run=True)
+    assert "It would balance; nothing was written." in capsys.readouterr().out
+    assert (Organization.objects.count(), User.objects.count()) == before
 
 
 @pytest.mark.django_db(transaction=True)
@@ -74,7 +86,8 @@ def test_what_the_database_does_not_take_is_no_outage():
         def bring_in(self, tally, options):
             Organization.objects.create(name="Acme", slug=self.slug)
 
-    Founding().handle(storage=None, report=None)
+    options = {"storage": None, "report": None, "keys": None}
+    Founding().handle(**options)
     said = {"acme": "is there since"}
     if connection.vendor == "postgresql":
         said["x" * 80] = "does not take what was to be written"
@@ -82,4 +95,4 @@ def test_what_the_database_does_not_take_is_no_outage():
         command = Founding()
         command.slug = slug
         with pytest.raises(CommandError, match=sentence), transaction.atomic():
-            command.handle(storage=None, report=None)
+            command.handle(**options)

@@ -14,13 +14,16 @@ from django.test import Client
 
 from captures.evaluation.services import evaluate_next, retry_failed
 from captures.models import Capture, Definition, Evaluation, EvaluationStatus
+from captures.moving.cameras import Cameras
 from captures.moving.folder import SourceFolder
 from captures.moving.outcomes import Refused
 from captures.retention.deleting import delete_capture
 from devices.models import Device, DeviceKey
+from orgs import scope
 from orgs.models import AuditEntry, MonthlyUsage, Organization, User
 from tests.archives import TEXTS, Archive
 from tests.builders import make_capture, make_device, make_jpeg, make_org, stored_files
+from tests.threads import at_once
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -142,7 +145,7 @@ def test_new_cameras_get_one_key_each_that_works(archive, capsys, tmp_path):
     assert (answer.status_code, answer.json()["device_id"]) == (201, pk)
     assert "vis_dev_" not in bring_in(archive, capsys)
     DeviceKey.unscoped.all().delete()
-    with pytest.raises(CommandError, match="cannot be made"):
+    with pytest.raises(CommandError, match="is there already"):
         bring_in(archive, capsys, keys=path)
 
 
@@ -418,7 +421,11 @@ def test_a_camera_of_another_organization_is_never_taken(archive, capsys):
     ("options", "sentence"),
     [
         ({"owner": None}, "There is no organization 'acme'. Name its --owner"),
-        ({"org": "Not A Slug"}, "is no slug"),
+        ({"org": "Not A Slug"}, "cannot be founded. Slug: Enter a valid"),
+        ({"org": ""}, "cannot be founded"),
+        ({"owner": "notmail"}, "valid email address"),
+        ({"keys": Path("/nowhere/keys")}, "no folder /nowhere that we may write"),
+        ({"keys": Path("/etc/hostname")}, "is there already; name a new file"),
         ({"storage": "s3"}, "would not find them in “s3”"),
         ({"config": Path("/nowhere")}, "cannot be read"),
         ({"report": Path("/nowhere/report.csv")}, "cannot be written"),
@@ -426,9 +433,46 @@ def test_a_camera_of_another_organization_is_never_taken(archive, capsys):
 )
 def test_a_wrong_option_is_told_in_a_sentence(archive, capsys, options, sentence):
     archive.add(0)
-    with pytest.raises(CommandError, match=sentence):
-        bring_in(archive, capsys, **options)
+    for dry_run in (True, False):
+        with pytest.raises(CommandError, match=sentence):
+            bring_in(archive, capsys, dry_run=dry_run, **options)
     assert not Capture.unscoped.exists()
+    assert not Organization.objects.exists()
+
+
+def test_a_count_is_a_number(archive):
+    with pytest.raises(CommandError, match="must be a whole number, 0 or more"):
+        call_command("import_datalake", archive.root, "--org", "acme", "--sample=-3")
+
+
+def test_a_folder_that_is_no_archive_is_told(archive, capsys):
+    with pytest.raises(CommandError, match=r"There is nothing in .* name the one above the years"):
+        bring_in(archive, capsys)
+    archive.add(0)
+    archive.root /= "2025"
+    call_command("import_datalake", archive.root, org="acme", owner="o@example.org")
+    assert "No capture was found" in capsys.readouterr().err
+
+
+def test_one_import_at_a_time_comes_into_an_organization(archive, tmp_path):
+    """The other one is told; and whoever is told comes once the first has ended."""
+    archive.fill(6)
+
+    def run(_: int) -> None:
+        call_command("import_datalake", archive.root, org="acme", owner="o@example.org")
+
+    refusals = [outcome for outcome in at_once(run) if isinstance(outcome, CommandError)]
+    assert all("Another import into acme is under way" in str(refusal) for refusal in refusals)
+    run(0)
+    assert (Organization.objects.count(), Device.unscoped.count()) == (1, 2)
+    assert Capture.unscoped.count() == 6
+
+
+def test_a_camera_that_two_make_at_once_is_one():
+    org = make_org()
+    with scope.within(org.pk):
+        found = at_once(lambda _: Cameras(org, dry_run=False).of("Gate"), count=3)
+    assert len({device.pk for device in found}) == Device.unscoped.count() == 1
 
 
 def test_a_folder_cannot_be_left_by_any_path(tmp_path):

@@ -8,6 +8,7 @@ from django.core.files.storage import default_storage
 from django.db import connections
 
 from captures.models import Capture, Evaluation
+from devices.models import Device
 from orgs.models import MonthlyUsage
 from tests.archives import Archive
 from tests.builders import stored_files
@@ -20,7 +21,8 @@ COUNT = 60
 @pytest.fixture
 def archive(tmp_path) -> Archive:
     archive = Archive(tmp_path)
-    archive.fill(COUNT)
+    archive.add(0, device="A Camera of the First Day")
+    archive.fill(COUNT - 1)
     return archive
 
 
@@ -42,6 +44,10 @@ def test_killed_again_and_again_it_comes_to_the_same_as_never_killed(archive):
     assert f"{COUNT} captures read again from the storage: {COUNT} as in the source." in printed
     assert printed.endswith("It balances.\n")
     assert "vis_dev_" in printed  # the killed runs had told no keys
+    # Each camera goes on by the text that its last picture was judged by, whichever run took that.
+    for device in Device.unscoped.all():
+        last = device.captures.order_by("-captured_at")[0]
+        assert device.definitions.get(active=True).pk == last.definition_id
     assert Capture.unscoped.count() == Evaluation.unscoped.count() == COUNT
     usage = MonthlyUsage.unscoped.get()
     sizes = list(Capture.unscoped.values_list("byte_size", flat=True))

@@ -5,7 +5,7 @@ from typing import Any
 from django.core.management.base import CommandError, CommandParser
 
 from captures.moving.command import ImportCommand
-from captures.moving.definitions import read_texts
+from captures.moving.organizations import alone
 from captures.moving.outcomes import Refused, Tally
 from orgs import scope
 from sharing.moving.database import Import
@@ -31,7 +31,7 @@ class Command(ImportCommand):
         with contextlib.closing(EarlierDatabase(options["url"])) as source:
             for table in TABLES:
                 tally.expect(table, source.count(table))
-            with _media(source, options) as media:
+            with _media(source, options) as media, alone("this Visant from a database"):
                 self._bring_in(source, media, tally, options)
 
     def _bring_in(
@@ -42,7 +42,7 @@ class Command(ImportCommand):
             run = Import(
                 source=source,
                 media=media,
-                texts=read_texts(options["config"], tally) if options["config"] else {},
+                texts=self.texts(options["config"], tally),
                 tally=tally,
                 people=People(owner=options["owner"], dry_run=dry_run),
                 batch=options["batch"],

@@ -172,6 +172,7 @@ def test_each_row_that_cannot_come_is_refused_for_its_reason(earlier, media, acm
     earlier.add("captures", record_id="a/b", s3_image_key="c0.jpeg", **usual, **at)
     earlier.add("captures", record_id="score", s3_image_key="c0.jpeg", score=9, **usual, **at)
     earlier.add("share_links", token="t-kind", share_type="album", **usual)
+    earlier.add("share_links", token="/../x", share_type="device", **usual)
     earlier.add("share_links", token="t-gone", share_type="capture", capture_id="nope", **usual)
     earlier.add("share_links", token="t-camera", share_type="device", org_id=acme, device_id="nope")
     earlier.add("share_links", token="t-range", share_type="date_range", **usual)
@@ -183,7 +184,7 @@ def test_each_row_that_cannot_come_is_refused_for_its_reason(earlier, media, acm
     with report.open(newline="") as file:
         lines = list(csv.DictReader(file))
     refused = {line["name"]: line["reason"] for line in lines if line["outcome"] == "refused"}
-    assert len(refused) == 14
+    assert len(refused) == 15
     assert {name: refused[name] for name in ("broken", "leaves", "linked", "a/b", "score", "lonely", lonely)} == {
         "broken": "broken_picture",
         "leaves": "leaves_the_folder",
@@ -195,6 +196,7 @@ def test_each_row_that_cannot_come_is_refused_for_its_reason(earlier, media, acm
     }
     assert sorted(line["reason"] for line in lines if line["kind"] == "share_links" and line["reason"]) == [
         "bad_moment",
+        "bad_token",
         "no_camera",
         "no_capture",
         "unknown_kind",
