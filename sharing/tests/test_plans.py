@@ -61,6 +61,15 @@ TERMS = [
 ]
 
 
+@pytest.fixture(autouse=True)
+def _indexes_alone() -> None:
+    """So few rows are sorted, or read one and all, as quickly; what counts is that they need not be."""
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            for other_way in ("seqscan", "bitmapscan", "sort", "incremental_sort"):
+                cursor.execute(f"SET LOCAL enable_{other_way} = off")
+
+
 def test_what_links_show_is_found_among_judged_pictures_only(client, archive):
     for terms in TERMS:
         link = make_link(archive[0], **{"kind": LinkKind.DEVICE, **terms})
@@ -114,10 +123,6 @@ def test_the_list_of_links_comes_in_the_order_of_an_index(client, links, role, i
     address = reverse("sharing")
     further = client.get(address).context["next_cursor"]
     pages = [address, *([f"{address}?cursor={further}"] if further else [])]
-    if connection.vendor == "postgresql":
-        with connection.cursor() as cursor:
-            # So few can be sorted as quickly; what counts is that they need not be.
-            cursor.execute("SET LOCAL enable_sort = off")
     plans = plans_of(lambda: [client.get(page) for page in pages], "sharing_sharelink")
     assert len(plans) == len(pages)
     for plan in plans:
