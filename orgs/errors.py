@@ -6,6 +6,12 @@ class into an HTTP status, once for all doors.
 
 from collections.abc import Mapping
 
+from django.db import InterfaceError, OperationalError
+from psycopg_pool import PoolTimeout
+
+# The database does not answer. A pool says so in its own words.
+DATABASE_DOWN = (OperationalError, InterfaceError, PoolTimeout)
+
 
 class DomainError(Exception):
     """A refusal. ``str(error)`` is the sentence for people, ``code`` the word for programs."""

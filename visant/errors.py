@@ -8,10 +8,8 @@ from typing import Any
 
 from django.conf import settings
 from django.core.exceptions import PermissionDenied, RequestDataTooBig, SuspiciousOperation
-from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse, UnreadablePostError
 from django.shortcuts import render
-from psycopg_pool import PoolTimeout
 from rest_framework import exceptions as drf
 
 from orgs import errors, origin
@@ -32,7 +30,7 @@ STATUSES: list[tuple[type[errors.DomainError], int]] = [
     (errors.TooManyRequests, 429),
     (errors.Unavailable, 503),
 ]
-DATABASE_DOWN = (OperationalError, InterfaceError, PoolTimeout)
+DATABASE_DOWN = errors.DATABASE_DOWN
 RETRY_AFTER_SECONDS = 5
 OF_PROGRAMS = ("/v1/", "/api/")
 # Who holds a link has no account: there is nowhere to log in.

@@ -4,6 +4,7 @@ It can be cut short at any moment and goes on where it ended. What was counted i
 deletes, so that the receipt is exact.
 """
 
+import contextlib
 import json
 import logging
 from collections.abc import Iterator
@@ -23,6 +24,7 @@ from captures.storage.keys import INCOMING_PREFIX
 from captures.storage.places import all_storages
 from devices.models import Unit, UnitState
 from orgs import scope
+from orgs.errors import DATABASE_DOWN
 from orgs.models import Deletion, Membership, Organization, Role
 from orgs.services.deletions import LEASE, claim_deletion
 from orgs.tenancy import TenantModel
@@ -38,6 +40,14 @@ def delete_organization(deletion: Deletion) -> Deletion | None:
     """Do what was asked for, and return the receipt; None when it may not be done, or another process does it."""
     if not claim_deletion(deletion):
         return None
+    try:
+        return _delete(deletion)
+    except (OSError, *DATABASE_DOWN):
+        _give_back(deletion)
+        raise
+
+
+def _delete(deletion: Deletion) -> Deletion:
     org_id = deletion.organization_id
     with scope.within(org_id):
         org = Organization.objects.filter(pk=org_id).first()
@@ -132,6 +142,12 @@ def _places(deletion: Deletion) -> Iterator[tuple[Any, str]]:
 def _save(deletion: Deletion) -> None:
     deletion.claimed_until = timezone.now() + LEASE
     deletion.save(update_fields=["rows", "files", "bytes", "claimed_until"])
+
+
+def _give_back(deletion: Deletion) -> None:
+    """So that the next run need not wait; when the database is away itself, the lease ends by its time."""
+    with contextlib.suppress(*DATABASE_DOWN):
+        Deletion.objects.filter(pk=deletion.pk, claimed_until=deletion.claimed_until).update(claimed_until=None)
 
 
 def _retire_hardware(org_id: UUID) -> None:

@@ -1,5 +1,6 @@
 """Deleting an organization: all of it, nothing else, and a receipt."""
 
+import errno
 import json
 from datetime import timedelta
 
@@ -14,7 +15,7 @@ from django.utils import timezone
 
 from captures.leaving.deleting import delete_organization
 from captures.leaving.tasks import delete_due_organizations
-from captures.storage import incoming_key
+from captures.storage import StorageDown, incoming_key
 from captures.upkeep import hold_upkeep_after_restore, resume_upkeep
 from devices.models import Unit, UnitState
 from orgs.ids import uuid7
@@ -201,3 +202,29 @@ def test_an_owner_types_the_name_and_can_take_it_back():
     actions = list(AuditEntry.unscoped.filter(org=org).order_by("pk").values_list("action", flat=True))
     assert actions[-2:] == ["organization.deletion_asked", "organization.deletion_taken_back"]
     assert logged_in(make_member(org, "admin")).get("/organization/leaving").status_code == 403
+
+
+def test_nothing_goes_where_the_receipt_cannot_be_made(tmp_path):
+    org = make_org()
+    with pytest.raises(CommandError, match="Nothing was deleted"):
+        call_command("delete_organization", org.slug, "--yes", "--receipt", str(tmp_path / "no" / "r.json"))
+    assert Organization.objects.filter(pk=org.pk).exists()
+    assert not Deletion.objects.exists()
+
+
+def test_a_storage_that_was_away_need_not_be_waited_for(tmp_path, monkeypatch):
+    org = make_org()
+    receipt = tmp_path / "receipt.json"
+
+    def away(*args):
+        raise StorageDown(errno.EIO, "S3 cannot be reached")
+
+    with monkeypatch.context() as outage:
+        outage.setattr(type(default_storage), "list_files", away, raising=False)
+        outage.setattr(type(storages["default"]), "list_files", away)
+        with pytest.raises(CommandError, match="storage does not answer") as told:
+            call_command("delete_organization", org.slug, "--yes", "--receipt", str(receipt))
+    assert told.value.returncode == 2
+    assert not receipt.exists()
+    call_command("delete_organization", org.slug, "--yes", "--receipt", str(receipt))
+    assert json.loads(receipt.read_text())

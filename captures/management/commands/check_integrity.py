@@ -1,15 +1,18 @@
+import math
 import uuid
+from argparse import ArgumentTypeError
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from captures.integrity.checking import check_integrity
 from captures.integrity.findings import open_findings
+from orgs.commands import VisantCommand
 from orgs.limits import GB
 
 
-class Command(BaseCommand):
+class Command(VisantCommand):
     help = (
         "Look whether the bytes of each picture and export are there, and read some pictures again; then list "
         "what is wrong. "
@@ -19,7 +22,7 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
             "--gigabytes",
-            type=float,
+            type=_gigabytes,
             default=settings.VISANT_INTEGRITY_GB_A_DAY,
             help="how much is read again, from the oldest picture on (default: what is set for a day)",
         )
@@ -54,3 +57,13 @@ class Command(BaseCommand):
             f"{found.missing} missing, {found.damaged} damaged, {found.mended} mended."
         )
         return found.exports_lost
+
+
+def _gigabytes(text: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not (math.isfinite(number) and number >= 0):
+        raise ArgumentTypeError("must be a number from 0 on.")
+    return number

@@ -1,16 +1,19 @@
+import contextlib
 import json
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.utils import timezone
 
 from captures.leaving.deleting import delete_organization, rows_of
+from orgs.commands import VisantCommand
 from orgs.models import Deletion, Organization
 from orgs.services.deletions import deletion_of, make_deletion
 
 
-class Command(BaseCommand):
+class Command(VisantCommand):
     help = (
         "Delete an organization for good, at once: all its rows and files. Prints the receipt, which stays in the "
         "admin. Without --yes it says what would be deleted."
@@ -29,15 +32,33 @@ class Command(BaseCommand):
             for label, count in rows_of(org).items():
                 self.stdout.write(f"{count} × {label}")
             raise CommandError(f"Nothing was deleted. Say --yes to delete {org.name} with its files, for good.")
-        if receipt and receipt.exists():
-            raise CommandError(f"{receipt} is there already.")
-        done = delete_organization(_due_now(org))
-        if done is None:
-            raise CommandError("Another process is deleting it.")
-        text = json.dumps(done.receipt, indent=2)
-        if receipt:
-            receipt.write_text(text + "\n")
-        self.stdout.write(text)
+        with _new_file(receipt) as file:
+            done = delete_organization(_due_now(org))
+            if done is None:
+                raise CommandError("Another process is deleting it.")
+            text = json.dumps(done.receipt, indent=2)
+            # The disk of the file may be full: what is printed is there.
+            self.stdout.write(text)
+            if file:
+                file.write(text + "\n")
+
+
+@contextlib.contextmanager
+def _new_file(path: Path | None) -> Iterator[IO[str] | None]:
+    """Made before anything is deleted, and taken away again when nothing was written."""
+    if path is None:
+        yield None
+        return
+    try:
+        file = path.open("x", encoding="utf-8")
+    except OSError as error:
+        raise CommandError(f"The receipt {path} cannot be made: {error.strerror}. Nothing was deleted.") from error
+    try:
+        with file:
+            yield file
+    finally:
+        if not path.stat().st_size:
+            path.unlink()
 
 
 def _due_now(org: Organization) -> Deletion:

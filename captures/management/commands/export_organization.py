@@ -1,14 +1,15 @@
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from captures.leaving.archive import ArchiveRefused
 from captures.leaving.exporting import NotExportable, export_organization
+from orgs.commands import VisantCommand
 from orgs.models import Organization
 
 
-class Command(BaseCommand):
+class Command(VisantCommand):
     help = "Write all of an organization into a folder, or into PATH.zip: complete, or an error and nothing."
 
     def add_arguments(self, parser: CommandParser) -> None:

@@ -2,16 +2,17 @@ from typing import Any
 
 from django.conf import settings
 from django.core.files.storage import storages
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from tqdm import tqdm
 
 from captures.storage.checks import bucket_trouble
 from captures.storage.moving import MoveReport, count_files, move_files
+from orgs.commands import VisantCommand
 
 OTHER = {"s3": "filesystem", "filesystem": "s3"}
 
 
-class Command(BaseCommand):
+class Command(VisantCommand):
     help = "Bring all pictures to the other storage; run it again to go on. The steps: docs/storage.md."
 
     def add_arguments(self, parser: CommandParser) -> None:

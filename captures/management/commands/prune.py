@@ -1,15 +1,16 @@
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.utils import timezone
 
 from captures.retention.preview import Preview, preview
 from captures.retention.pruning import prune, with_rules
 from orgs import scope
+from orgs.commands import VisantCommand
 from orgs.models import Organization
 
 
-class Command(BaseCommand):
+class Command(VisantCommand):
     help = "Delete now what the retention rules say, as the scheduler does each night. Again does no harm."
 
     def add_arguments(self, parser: CommandParser) -> None:

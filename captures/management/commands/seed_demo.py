@@ -1,13 +1,14 @@
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from captures.demo.seeding import seed_demo
+from orgs.commands import VisantCommand
 from orgs.errors import DomainError
 
 
-class Command(BaseCommand):
+class Command(VisantCommand):
     help = "Make a demo organization: people of each role, cameras, a month of judged pictures, labels, links."
 
     def add_arguments(self, parser: CommandParser) -> None:

@@ -1,11 +1,12 @@
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from captures.upkeep import SweepHeld, resume_upkeep, sweep_files
+from orgs.commands import VisantCommand
 
 
-class Command(BaseCommand):
+class Command(VisantCommand):
     help = "Move files that no capture speaks of, older than a day, to the quarantine (kept there 30 days)."
 
     def add_arguments(self, parser: CommandParser) -> None:

@@ -2,19 +2,20 @@ import json
 from argparse import ArgumentTypeError
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.db import transaction
 
 from devices.models import Device
 from devices.services.devices import add_device
 from orgs import scope
+from orgs.commands import VisantCommand
 from orgs.errors import DomainError
 from orgs.models import Organization
 
 MOST = 10_000
 
 
-class Command(BaseCommand):
+class Command(VisantCommand):
     help = "Add a camera, or many of them, to an organization and print each one's key, this once."
 
     def add_arguments(self, parser: CommandParser) -> None:

@@ -2,16 +2,17 @@ import json
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.db import transaction
 
 from devices.labels import labels_file, why_labels_lead_nowhere
 from devices.services.labels import Label
 from devices.services.units import make_units
+from orgs.commands import VisantCommand
 from orgs.errors import DomainError
 
 
-class Command(BaseCommand):
+class Command(VisantCommand):
     help = "Make units of hardware, and print their serials and claim codes, this once."
 
     def add_arguments(self, parser: CommandParser) -> None:

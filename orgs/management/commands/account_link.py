@@ -1,12 +1,13 @@
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
+from orgs.commands import VisantCommand
 from orgs.errors import DomainError
 from orgs.services.links import link_to_reset, link_to_verify
 
 
-class Command(BaseCommand):
+class Command(VisantCommand):
     help = "Print a link for a person who gets no mail: to choose a new password, or to verify their address."
 
     def add_arguments(self, parser: CommandParser) -> None:

@@ -2,13 +2,14 @@ import json
 import sys
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
+from orgs.commands import VisantCommand
 from orgs.errors import DomainError
 from orgs.services.organizations import create_organization
 
 
-class Command(BaseCommand):
+class Command(VisantCommand):
     help = "Found an organization and make its owner's account if there is none."
 
     def add_arguments(self, parser: CommandParser) -> None:

@@ -2,14 +2,15 @@ import json
 from datetime import UTC, datetime
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.utils.dateparse import parse_date, parse_datetime
 
+from orgs.commands import VisantCommand
 from orgs.errors import DomainError
 from orgs.services.plans import make_activation_code
 
 
-class Command(BaseCommand):
+class Command(VisantCommand):
     help = "Make an activation code, which an owner redeems for more than the plan covers; print it, this once."
 
     def add_arguments(self, parser: CommandParser) -> None:

@@ -1,13 +1,14 @@
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
+from orgs.commands import VisantCommand
 from orgs.errors import DomainError
 from orgs.services.accounts import remove_second_factor
 from orgs.services.users import get_user
 
 
-class Command(BaseCommand):
+class Command(VisantCommand):
     help = "Let in by password alone a person who lost their authenticator app and their recovery codes."
 
     def add_arguments(self, parser: CommandParser) -> None:

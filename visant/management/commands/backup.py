@@ -1,8 +1,10 @@
+from argparse import ArgumentTypeError
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
+from orgs.commands import VisantCommand
 from visant.backup.errors import BackupError, NotComplete
 from visant.backup.files import DAMAGE, listed_problems
 from visant.backup.folder import StoredBackup, complete_backups, find_backup
@@ -12,7 +14,7 @@ from visant.backup.verifying import verify_backup
 EXIT_FAILED, EXIT_DAMAGE = 1, 3
 
 
-class Command(BaseCommand):
+class Command(VisantCommand):
     help = (
         "Back up everything, database and pictures, into a folder: backup PATH. "
         "Try the newest backup in a folder: backup verify PATH. See what there is: backup list PATH. "
@@ -96,7 +98,6 @@ def _described(backup: StoredBackup) -> str:
 
 
 def _count(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise ValueError(text)
-    return number
+    if not (text.isdecimal() and int(text) >= 1):
+        raise ArgumentTypeError("must be a whole number from 1 on.")
+    return int(text)

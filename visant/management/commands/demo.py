@@ -8,16 +8,16 @@ from typing import Any
 from django.apps import apps
 from django.conf import settings
 from django.core.management import call_command
-from django.core.management.base import BaseCommand
 
 from orgs import scope
+from orgs.commands import VisantCommand
 from visant.processes import Program, prepare, programs, supervise
 
 OWNER = "demo@visant.example"
 INTERVAL_SECONDS = 3
 
 
-class Command(BaseCommand):
+class Command(VisantCommand):
     help = "Show Visant at work: a demo organization, and a camera that looks at a painted yard."
 
     def handle(self, **options: Any) -> None:

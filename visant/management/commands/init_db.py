@@ -3,15 +3,16 @@ import sys
 from typing import Any
 
 import psycopg
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
+from orgs.commands import VisantCommand
 from visant.schema.provisioning import make_database
 from visant.schema.reaching import CONFIGURATION, UNREACHABLE, is_refused
 
 VARIABLE = "ADMIN_DATABASE_URL"
 
 
-class Command(BaseCommand):
+class Command(VisantCommand):
     help = (
         "Make a PostgreSQL database and the role that owns it, look at what Visant needs of them, and print the "
         "DATABASE_URL, which alone goes to the standard output. Run again, it changes nothing."

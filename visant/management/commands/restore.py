@@ -1,8 +1,9 @@
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
+from orgs.commands import VisantCommand
 from visant.backup.errors import BackupError
 from visant.backup.folder import SECRETS, StoredBackup, find_backup
 from visant.backup.restoring import RestoreReport, restore_backup
@@ -10,7 +11,7 @@ from visant.backup.restoring import RestoreReport, restore_backup
 EXIT_DAMAGE = 3
 
 
-class Command(BaseCommand):
+class Command(VisantCommand):
     help = (
         "Restore a backup, or the newest one in a folder, into an empty database and the storage of the settings. "
         "Exit status 0: done; 1: not done; 3: done, but some pictures are missing or damaged."

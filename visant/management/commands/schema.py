@@ -1,10 +1,11 @@
 from typing import Any
 
 from django.core.management import call_command
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.core.management.sql import emit_post_migrate_signal
 from django.db import connection
 
+from orgs.commands import VisantCommand
 from visant.schema import adopting
 from visant.schema.catalog import read_catalog
 from visant.schema.differences import compare, table_of
@@ -16,7 +17,7 @@ from visant.schema.reaching import reach
 from visant.schema.reference import read_reference
 
 
-class Command(BaseCommand):
+class Command(VisantCommand):
     help = "Look at the database's schema, take over one that is there, or go back (docs/migrations.md)."
 
     def add_arguments(self, parser: CommandParser) -> None:
