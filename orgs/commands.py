@@ -18,4 +18,6 @@ class VisantCommand(BaseCommand):
         except DATABASE_DOWN as error:
             raise CommandError(f"The database does not answer: {error}".strip(), returncode=UNREACHABLE) from error
         except OSError as error:
-            raise CommandError(f"The storage does not answer: {error}", returncode=UNREACHABLE) from error
+            raise CommandError(
+                f"The storage, or a file, does not answer: {error}", returncode=UNREACHABLE
+            ) from error

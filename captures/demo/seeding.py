@@ -41,15 +41,16 @@ def address_of(role: Role) -> str:
     return f"{role}@seed.visant.example"
 
 
-def seed_demo(*, progress: Callable[[int, int], None]) -> tuple[Organization, dict[str, str]]:
-    """Make what is missing; return the organization, and the password of each account that was made, by address.
+def seed_demo(*, tell_password: Callable[[str, str], None], progress: Callable[[int, int], None]) -> Organization:
+    """Make what is missing, and return the organization.
 
-    ``progress`` is told how many pictures are there, of how many.
+    ``tell_password`` is told the address and the password of each account before it is made, so that a run that is
+    killed leaves none that nobody can enter; ``progress``, how many pictures are there, of how many.
     """
-    org, passwords = _organization()
+    org = _organization(tell_password)
     with scope.within(org.pk):
         owner = org.memberships.get(user__email=address_of(Role.OWNER))
-        passwords |= _people(owner)
+        _people(owner, tell_password)
         devices = [_camera(org, owner.user, name) for name in CAMERAS]
         hours = list(hours_until(org.created_at))
         for number, (device, definition) in enumerate(devices):
@@ -60,24 +61,25 @@ def seed_demo(*, progress: Callable[[int, int], None]) -> tuple[Organization, di
         note_sightings(device_ids=[device.pk for device, _ in devices], at=org.created_at)
         for path in settings.DEMO_PARTS:
             import_string(path)(org=org)
-    return org, passwords
+    return org
 
 
-def _organization() -> tuple[Organization, dict[str, str]]:
+@transaction.atomic
+def _organization(tell_password: Callable[[str, str], None]) -> Organization:
     """Known by its owner: the name may be taken by anybody."""
     address = address_of(Role.OWNER)
     with scope.across_organizations("whether there is a demo already is told by its owner's membership"):
         owned = Membership.unscoped.filter(user__email=address, role=Role.OWNER).select_related("org").first()
     if owned is not None:
-        return owned.org, {}
+        return owned.org
     password = secrets.token_urlsafe(12)
-    made = {} if find_user(email=address) else {address: password}
-    return create_organization(name=NAME, owner_email=address, owner_password=password), made
+    if find_user(email=address) is None:
+        tell_password(address, password)
+    return create_organization(name=NAME, owner_email=address, owner_password=password)
 
 
-def _people(owner: Membership) -> dict[str, str]:
+def _people(owner: Membership, tell_password: Callable[[str, str], None]) -> None:
     """Each of the other roles comes by an invitation, as people do; without an address nothing is mailed."""
-    passwords = {}
     for role in (Role.ADMIN, Role.MEMBER, Role.VIEWER):
         address = address_of(role)
         if owner.org.memberships.filter(user__email=address).exists():
@@ -85,10 +87,10 @@ def _people(owner: Membership) -> dict[str, str]:
         with transaction.atomic():
             user = find_user(email=address)
             if user is None:
-                passwords[address] = secrets.token_urlsafe(12)
-                user = create_user(email=address, password=passwords[address], name=f"Demo {role}")
+                password = secrets.token_urlsafe(12)
+                tell_password(address, password)
+                user = create_user(email=address, password=password, name=f"Demo {role}")
             accept_invitation(token=invite(acting_membership=owner, role=role)[1], user=user)
-    return passwords
 
 
 @transaction.atomic

@@ -31,6 +31,9 @@ ARGUMENTS = {
     "seed_demo": ["--yes"],
     "delete_organization": ["acme", "--yes"],
     "export_organization": ["acme", "acme.zip"],
+    "backup": ["copies"],
+    "add_device": ["--org", "acme", "--name", "Gate"],
+    "make_units": ["--count", "1", "--model", "Cam"],
     "create_organization": ["--name", "Acme", "--owner", "ann@example.org"],
 }
 
@@ -62,3 +65,18 @@ def test_a_database_that_is_away_is_a_sentence(name, tmp_path, monkeypatch):
     with connection.execute_wrapper(refuse), pytest.raises(CommandError, match="database does not answer") as told:
         call_command(name, *ARGUMENTS[name])
     assert told.value.returncode == UNREACHABLE
+
+
+@pytest.mark.once
+@pytest.mark.parametrize(
+    ("command", "sentence"),
+    [
+        (["check_integrity", "--gigabytes", "nan"], "number"),
+        (["check_integrity", "--gigabytes", "-1"], "number"),
+        (["backup", "copies", "--keep", "0"], "number"),
+    ],
+)
+def test_a_number_that_is_none_is_a_sentence(command, sentence):
+    with pytest.raises(CommandError, match=sentence) as told:
+        call_command(*command)
+    assert "invalid _" not in str(told.value)

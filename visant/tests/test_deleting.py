@@ -1,6 +1,5 @@
 """Deleting an organization: all of it, nothing else, and a receipt."""
 
-import errno
 import json
 from datetime import timedelta
 
@@ -15,7 +14,7 @@ from django.utils import timezone
 
 from captures.leaving.deleting import delete_organization
 from captures.leaving.tasks import delete_due_organizations
-from captures.storage import StorageDown, incoming_key
+from captures.storage import incoming_key
 from captures.upkeep import hold_upkeep_after_restore, resume_upkeep
 from devices.models import Unit, UnitState
 from orgs.ids import uuid7
@@ -212,19 +211,26 @@ def test_nothing_goes_where_the_receipt_cannot_be_made(tmp_path):
     assert not Deletion.objects.exists()
 
 
-def test_a_storage_that_was_away_need_not_be_waited_for(tmp_path, monkeypatch):
-    org = make_org()
+@pytest.mark.once
+def test_a_storage_that_was_away_need_not_be_waited_for(s3, tmp_path):
+    org = make_capture().org
     receipt = tmp_path / "receipt.json"
-
-    def away(*args):
-        raise StorageDown(errno.EIO, "S3 cannot be reached")
-
-    with monkeypatch.context() as outage:
-        outage.setattr(type(default_storage), "list_files", away, raising=False)
-        outage.setattr(type(storages["default"]), "list_files", away)
-        with pytest.raises(CommandError, match="storage does not answer") as told:
-            call_command("delete_organization", org.slug, "--yes", "--receipt", str(receipt))
+    command = ["delete_organization", org.slug, "--yes", "--receipt", str(receipt)]
+    s3.stop()
+    with pytest.raises(CommandError, match="storage, or a file, does not answer") as told:
+        call_command(*command)
     assert told.value.returncode == 2
     assert not receipt.exists()
-    call_command("delete_organization", org.slug, "--yes", "--receipt", str(receipt))
-    assert json.loads(receipt.read_text())
+    s3.start()
+    call_command(*command)
+    assert json.loads(receipt.read_text())["files"] >= 1
+    assert s3.names() == set()
+
+
+@pytest.mark.once
+def test_a_sweep_without_its_storage_is_a_sentence(s3):
+    s3.stop()
+    with pytest.raises(CommandError, match="storage, or a file, does not answer") as told:
+        call_command("sweep_files")
+    assert told.value.returncode == 2
+    s3.start()

@@ -41,6 +41,8 @@ def test_it_makes_people_cameras_pictures_verdicts_and_labels_once(mailoutbox):
     org = Organization.objects.get(memberships__user__email="owner@seed.visant.example")
     assert {membership.role for membership in org.memberships.all()} == set(Role)
     assert said.count("(shown this once)") == 4
+    # Before the pictures, which take long: a run that is killed has told them.
+    assert said.rindex("(shown this once)") < said.index(" pictures\n")
 
     pictures = Capture.unscoped.filter(org=org)
     hours = 2 * 24 + org.created_at.hour + 1

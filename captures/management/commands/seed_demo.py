@@ -18,12 +18,14 @@ class Command(VisantCommand):
         if not (settings.DEBUG or yes):
             raise CommandError("This is not a place for trying things (DEBUG is off); add --yes if it is.")
         try:
-            org, passwords = seed_demo(progress=self._progress)
+            org = seed_demo(tell_password=self._tell_password, progress=self._progress)
         except DomainError as error:
             raise CommandError(str(error)) from error
         self.stdout.write(f"{org.name} ({org.slug}) is there, with all that belongs to it.")
-        for address, password in passwords.items():
-            self.stdout.write(f"    {address}  {password}  (shown this once)")
+
+    def _tell_password(self, address: str, password: str) -> None:
+        self.stdout.write(f"    {address}  {password}  (shown this once)")
+        self.stdout.flush()
 
     def _progress(self, done: int, of: int) -> None:
         self.stdout.write(f"{done} of {of} pictures")
