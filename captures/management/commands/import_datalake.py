@@ -32,6 +32,9 @@ class Command(ImportCommand):
     def bring_in(self, tally: Tally, options: dict[str, Any]) -> None:
         with contextlib.closing(_opened(options["path"])) as folder:
             texts, slug = self.texts(options["config"], tally), options["org"]
+            tally.expect(KIND, count_files(folder))
+            if not tally.expected[KIND]:
+                raise CommandError(f"There is nothing in {options['path']}. {SHAPE}")
             with alone(slug):
                 org = organization_of(slug, owner=options["owner"], dry_run=options["dry_run"], name=slug)
                 with scope.within(org.pk):
@@ -50,9 +53,6 @@ class Command(ImportCommand):
             judge=options["judge"],
             dry_run=dry_run,
         )
-        tally.expect(KIND, count_files(folder))
-        if not tally.expected[KIND]:
-            raise CommandError(f"There is nothing in {options['path']}. {SHAPE}")
         with contextlib.closing(writer), self.progress(tally.expected[KIND], " files") as bar:
             import_tree(
                 folder,

@@ -448,6 +448,7 @@ def test_a_count_is_a_number(archive):
 def test_a_folder_that_is_no_archive_is_told(archive, capsys):
     with pytest.raises(CommandError, match=r"There is nothing in .* name the one above the years"):
         bring_in(archive, capsys)
+    assert not Organization.objects.exists()
     archive.add(0)
     archive.root /= "2025"
     call_command("import_datalake", archive.root, org="acme", owner="o@example.org")
