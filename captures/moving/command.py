@@ -52,7 +52,7 @@ class ImportCommand(BaseCommand):
 
     def handle(self, **options: Any) -> None:
         _refuse_other_storage(options["storage"])
-        _refuse_no_new_file(options["keys"])
+        _refuse_no_new_file(options["keys"], report=options["report"])
         try:
             with _report(options["report"]) as report:
                 self.bring_in(Tally(report), options)
@@ -162,13 +162,15 @@ def _refuse_other_storage(wanted: str | None) -> None:
         )
 
 
-def _refuse_no_new_file(path: Path | None) -> None:
+def _refuse_no_new_file(path: Path | None, *, report: Path | None) -> None:
     """Said before anything is done. The file is made in the end: a run that is killed before can be run again."""
     if path is None:
         return
     if path.exists() or path.is_symlink():
         raise CommandError(f"{path} is there already; name a new file for the keys.")
-    if not os.access(path.parent, os.W_OK):
+    if report is not None and path.resolve() == report.resolve():
+        raise CommandError(f"{path} is to be the report as well; name another file for the keys.")
+    if not (path.parent.is_dir() and os.access(path.parent, os.W_OK)):
         raise CommandError(f"{path} cannot be made: there is no folder {path.parent} that we may write.")
 
 
