@@ -3,11 +3,9 @@
 from collections.abc import Iterable
 
 from django.db import transaction
-from django.utils import timezone
 
 from captures.moving.outcomes import Fate, Outcome, Refused
 from orgs.errors import DomainError
-from orgs.limits import starting_limits
 from orgs.models import Organization, Role, User
 from orgs.services.imports import import_member, import_organization
 from orgs.services.users import create_user, find_user, is_unproven
@@ -25,7 +23,7 @@ ROLES = {
 
 
 class People:
-    """Makes or finds organizations and their members. Nothing is written with ``dry_run``."""
+    """Makes or finds organizations and their members. With ``dry_run`` nothing of that stays."""
 
     def __init__(self, *, owner: str, dry_run: bool) -> None:
         self._owner = owner
@@ -46,15 +44,13 @@ class People:
             raise Refused("no_name", "The organization has no name.")
         owner = self._owner_among(users)
         self._founders.add((external_id, owner))
-        if self._dry_run:
-            limits = starting_limits(timezone.now())
-            return Organization(name=name, external_id=external_id, **limits), Fate(Outcome.IMPORTED)
         try:
             with transaction.atomic():
                 person = find_user(email=owner) or create_user(email=owner)
                 org = import_organization(
                     name=name, owner=person, external_id=external_id, created_at=moment(row["created_at"])
                 )
+                transaction.set_rollback(self._dry_run)
         except DomainError as error:
             raise Refused("organization_refused", str(error)) from error
         return org, Fate(Outcome.IMPORTED)
@@ -67,12 +63,12 @@ class People:
             return Fate(Outcome.IMPORTED)  # by founding it
         if user is not None and org.memberships.filter(user=user).exists():
             return Fate(Outcome.ALREADY_THERE)
-        if self._dry_run:
-            return Fate(Outcome.IMPORTED)
         try:
             with transaction.atomic():
                 person = user or create_user(email=email)
-                import_member(org=org, user=person, role=role_of(row))
+                if not self._dry_run:  # which has no organization to join
+                    import_member(org=org, user=person, role=role_of(row))
+                transaction.set_rollback(self._dry_run)
         except DomainError as error:
             raise Refused("user_refused", str(error)) from error
         return Fate(Outcome.IMPORTED)

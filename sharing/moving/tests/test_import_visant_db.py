@@ -159,6 +159,21 @@ def test_run_again_it_adds_nothing_and_a_trial_writes_nothing(earlier, media, ac
     assert "3 share_links in the source: 0 imported, 3 already there, 0 refused" in again
 
 
+def test_a_trial_refuses_people_and_organizations_as_the_real_run_does(earlier, media, acme, capsys):
+    earlier.add("users", org_id=acme, email="no address")
+    earlier.add("organizations", name="Of nobody")
+    long = earlier.add("organizations", name="L" * 400)
+    earlier.add("users", org_id=long, email="long@acme.example", role="owner")
+    before = counts()
+    trial = bring_in(earlier, media, capsys, owner="notmail", dry_run=True)
+    assert counts() == before
+    sums = [line for line in trial.splitlines() if "in the source:" in line or "refused:" in line]
+    assert "3 organizations in the source: 1 imported, 0 already there, 2 refused" in sums
+    assert "4 users in the source: 2 imported, 0 already there, 2 refused" in sums
+    printed = bring_in(earlier, media, capsys, owner="notmail")
+    assert [line for line in printed.splitlines() if "in the source:" in line or "refused:" in line] == sums
+
+
 def test_each_row_that_cannot_come_is_refused_for_its_reason(earlier, media, acme, capsys, tmp_path):
     usual = {"org_id": acme, "device_id": "lobby 1"}
     earlier.add("users", org_id=acme, email="no address")
