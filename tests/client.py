@@ -22,12 +22,12 @@ END_SECONDS = 40
 class Client:
     """``visant-camera run`` on 40 small pictures; it may be killed and started again as often as one likes.
 
-    It ends only what it started. ``kills`` counts how often it was killed.
+    It ends only what it started. ``ends`` counts how often it was killed or told to end.
     """
 
     def __init__(self, folder: Path, url: str, camera: Camera, *, interval: float = 0.2) -> None:
         self.folder, self.spool, self.log = folder, folder / "spool", folder / "client.log"
-        self.kills = 0
+        self.ends = 0
         self._process: subprocess.Popen[bytes] | None = None
         pictures = folder / "pictures"
         pictures.mkdir(parents=True)
@@ -62,7 +62,7 @@ class Client:
         self._process.kill()
         self._process.wait()
         self._process = None
-        self.kills += 1
+        self.ends += 1
 
     def finish(self) -> None:
         """End it as a person would, take one picture more, and send all that is left."""
@@ -70,6 +70,7 @@ class Client:
             self._process.terminate()
             self._process.wait(END_SECONDS)
             self._process = None
+            self.ends += 1
         with self.log.open("ab") as log:
             last = subprocess.run(
                 [*self._command, "--count", "1"],

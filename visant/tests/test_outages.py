@@ -93,8 +93,8 @@ class Field:
         assert client.waiting() == set(), client.said()[-3000:]
         assert max(Counter(names).values()) == 1
         assert client.taken() - set(names) == set()
-        # Killed after the spool had it, before it could say so: at most one each time.
-        assert len(set(names) - client.taken()) <= client.kills
+        # Ended after the spool had it, before it could say so: at most one each time.
+        assert len(set(names) - client.taken()) <= client.ends
         by_trigger = Counter(trigger for _, trigger, *_ in rows if trigger)
         assert by_trigger == Counter(self.asked)
         for name, _, sha256, key in rows:
