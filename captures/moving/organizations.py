@@ -69,9 +69,11 @@ def _found(wanted: Organization, owner: str, *, dry_run: bool) -> Organization:
     """With all that was asked for, or not at all. One that is founded under that slug meanwhile is taken."""
     try:
         with transaction.atomic():
-            org = create_organization(name=wanted.name, owner_email=owner, time_zone=wanted.time_zone)
-            org.slug, org.retention_days = wanted.slug, wanted.retention_days
-            org.save(update_fields=["slug", "retention_days"])
+            org = create_organization(
+                name=wanted.name, owner_email=owner, time_zone=wanted.time_zone, slug=wanted.slug
+            )
+            org.retention_days = wanted.retention_days
+            org.save(update_fields=["retention_days"])
             transaction.set_rollback(dry_run)
             return org
     except (IntegrityError, DomainError):  # the account may be the one that was made meanwhile

@@ -47,6 +47,7 @@ def create_organization(
     owner_email: str,
     owner_password: str | None = None,
     time_zone: str = "UTC",
+    slug: str | None = None,
     acting_user: User | None = None,
 ) -> Organization:
     """Found an organization. Its owner's account is made if there is none of that address.
@@ -62,16 +63,20 @@ def create_organization(
             f"Somebody signed up as {owner.email}, but the address is not verified: it may have been anybody. "
             "Let them verify it first, by the mail or by the link that account_link --verify prints."
         )
-    return found_organization(name=name, owner=owner, time_zone=time_zone, acting_user=acting_user or owner)
+    acting_user = acting_user or owner
+    return found_organization(name=name, owner=owner, time_zone=time_zone, slug=slug, acting_user=acting_user)
 
 
 @transaction.atomic
 def found_organization(
-    *, name: str, owner: User, time_zone: str = "UTC", acting_user: User | None
+    *, name: str, owner: User, time_zone: str = "UTC", slug: str | None = None, acting_user: User | None
 ) -> Organization:
-    """Found an organization of a person who has an account, with the limits of the plan for new ones."""
+    """Found an organization of a person who has an account, with the limits of the plan for new ones.
+
+    Exactly of that ``slug``, or by default of one that is free.
+    """
     limits = starting_limits(timezone.now())
-    org = Organization(name=name.strip(), slug=free_slug(name), time_zone=time_zone, **limits)
+    org = Organization(name=name.strip(), slug=slug or free_slug(name), time_zone=time_zone, **limits)
     validate(org, InvalidOrganization)
     org.save(force_insert=True)
     with scope.within(org.pk):
