@@ -138,6 +138,16 @@ def test_a_wrong_clock_travels_with_the_picture_and_changes_nothing_else(make: M
     assert abs(clock.now() - (utc_now() - timedelta(minutes=5))) < timedelta(seconds=2)
 
 
+def test_a_clock_that_is_set_is_right_before_the_server_is_heard_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock, wrong_by = Clock(), timedelta(days=-3)
+    monkeypatch.setattr("visant_camera.clock.utc_now", lambda: utc_now() + wrong_by)
+    clock.heard(format_datetime(utc_now(), usegmt=True))
+    assert (clock.is_wrong, clock.offset) == (True, pytest.approx(wrong_by.total_seconds(), abs=2))
+    wrong_by = timedelta()
+    assert (clock.is_wrong, clock.metadata()) == (False, {})
+    assert abs(clock.now() - utc_now()) < timedelta(seconds=2)
+
+
 @pytest.mark.parametrize("header", [None, "", "yesterday", "Fri, 99 Nov 2026 25:00:00 GMT"])
 def test_a_date_that_is_none_says_nothing_of_the_clock(header: Optional[str]) -> None:
     clock = Clock()

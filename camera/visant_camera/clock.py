@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from datetime import datetime, timedelta, timezone
 from email.utils import parsedate_to_datetime
 from typing import Optional
@@ -15,49 +16,65 @@ WRONG_FROM = 30.0  # seconds; below it is the network, and the whole seconds of 
 
 
 class Clock:
-    """``offset``: seconds by which the own clock is ahead of the server's, None before the server was heard.
+    """The server's time is held against a clock that nobody sets: NTP may set this machine's at any moment.
 
-    ``heard_at`` is when that was last.
+    ``heard_at`` is when the server was heard last, None before.
     """
 
     def __init__(self) -> None:
-        self.offset: Optional[float] = None
         self.heard_at: Optional[datetime] = None
+        self._began: Optional[datetime] = None  # the server's time when the steady clock stood at 0
         self._said_wrong = False
 
     def heard(self, date_header: Optional[str], *, ago: timedelta = timedelta()) -> None:
         """Take in the ``Date`` of an answer that was written so long ago; nonsense is ignored."""
-        at = self.heard_at = utc_now() - ago
+        self.heard_at = utc_now() - ago
         try:
             told = parsedate_to_datetime(date_header or "")
         except (TypeError, ValueError, IndexError):
             return
         if told.tzinfo is None:
             told = told.replace(tzinfo=timezone.utc)
-        self.offset = round((at - told).total_seconds(), 1)
+        self._began = told + ago - steady()
         self._say()
 
     @property
+    def offset(self) -> Optional[float]:
+        """Seconds by which the own clock is ahead of the server's, None before the server was heard."""
+        return None if self._began is None else round((utc_now() - steady() - self._began).total_seconds(), 1)
+
+    @property
     def is_wrong(self) -> bool:
-        return self.offset is not None and abs(self.offset) > WRONG_FROM
+        return _is_wrong(self.offset)
 
     def now(self) -> datetime:
         """The server's time as far as it is known, in UTC: for when to act. Pictures keep the own clock's."""
-        own = utc_now()
-        return own - timedelta(seconds=self.offset) if self.offset is not None and self.is_wrong else own
+        own, offset = utc_now(), self.offset
+        return own - timedelta(seconds=offset) if offset is not None and _is_wrong(offset) else own
 
     def metadata(self) -> dict[str, float]:
         """What goes along with a picture: nothing while the clock is right."""
-        return {"clock_offset_seconds": self.offset} if self.offset is not None and self.is_wrong else {}
+        offset = self.offset
+        return {"clock_offset_seconds": offset} if offset is not None and _is_wrong(offset) else {}
 
     def _say(self) -> None:
-        if self.is_wrong and not self._said_wrong and self.offset is not None:
-            direction = "ahead of" if self.offset > 0 else "behind"
+        offset, wrong = self.offset, self.is_wrong
+        if offset is not None and wrong and not self._said_wrong:
             log.warning(
                 "this machine's clock is %.0f s %s the server's; is NTP on? Pictures keep its time, and say so",
-                abs(self.offset),
-                direction,
+                abs(offset),
+                "ahead of" if offset > 0 else "behind",
             )
-        elif self._said_wrong and not self.is_wrong:
+        elif self._said_wrong and not wrong:
             log.info("this machine's clock is right again")
-        self._said_wrong = self.is_wrong
+        self._said_wrong = wrong
+
+
+def steady() -> timedelta:
+    """Of a clock that only runs on, through suspensions too where the system has such a one (Linux)."""
+    boot_time = getattr(time, "CLOCK_BOOTTIME", None)
+    return timedelta(seconds=time.monotonic() if boot_time is None else time.clock_gettime(boot_time))
+
+
+def _is_wrong(offset: Optional[float]) -> bool:
+    return offset is not None and abs(offset) > WRONG_FROM
