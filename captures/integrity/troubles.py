@@ -50,7 +50,7 @@ def _of_pictures() -> Iterator[Trouble]:
     for problem in Problem:
         if count := counts.get(problem):
             what = f"{count} {'picture is' if count == 1 else 'pictures are'} {problem}."
-            fix = "manage.py check_integrity --list names them; bring their files back from a backup."
+            fix = "manage.py check_integrity --list names them; bring them back from a backup, or import again."
             yield Trouble(what, fix, is_loss=True)
 
 

@@ -32,6 +32,7 @@ class Arrival:
     picture: Picture | None = None
     thumbnail: bytes = b""
     row: Capture | None = None
+    there: Capture | None = None  # the row of this very picture, from before
     label: Label | None = None
     evaluations: list[Evaluation] = field(default_factory=list)
     fate: Fate | None = None

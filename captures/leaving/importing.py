@@ -35,6 +35,7 @@ from captures.moving.checking import Ledger
 from captures.moving.deleted import Deleted
 from captures.moving.outcomes import Fate, Outcome, Refused, Tally
 from captures.moving.places import ByPicture, ByRecord, by_picture
+from captures.moving.recovering import RECOVERED, recover
 from devices.models import Device
 from devices.services.schedules import add_schedule
 from orgs.errors import DomainError
@@ -187,10 +188,13 @@ class OrganizationImport:
     def _write(self, arrivals: Sequence[Arrival]) -> list[Fate]:
         self._find_known(arrivals)
         new = [arrival for arrival in arrivals if arrival.fate is None]
+        with ThreadPoolExecutor(WRITERS) as threads:
+            recovered = sum(threads.map(self._recover, arrivals))
+            list(threads.map(_save_bytes, () if self.dry_run else new))
+        if recovered:
+            self.tally.note(RECOVERED, recovered)
         if self.dry_run:
             return [arrival.fate or Fate(Outcome.IMPORTED) for arrival in arrivals]
-        with ThreadPoolExecutor(WRITERS) as threads:
-            list(threads.map(_save_bytes, new))
         with transaction.atomic():
             lost = self._insert(new)
         self._give_up(lost)
@@ -213,6 +217,7 @@ class OrganizationImport:
             by_record, place = _by_record(row), _by_picture(row)
             known = records.get(by_record)
             if known and known.sha256 == row.sha256:
+                arrival.there = None if known._state.adding else known
                 arrival.fate = Fate(Outcome.ALREADY_THERE, capture=str(known.pk))
             elif known or (place and place in moments):
                 arrival.fate = Fate(
@@ -225,7 +230,14 @@ class OrganizationImport:
                 moments[place] = row
 
     def _org_captures(self) -> Any:
-        return self.org.captures.only("device_id", "record_id", "captured_at", "sha256")
+        fields = ("device_id", "record_id", "captured_at", "sha256", "storage_key", "thumbnail_key")
+        return self.org.captures.only(*fields)
+
+    def _recover(self, arrival: Arrival) -> bool:
+        """Whether files of what is there were lost, which come back from the export."""
+        if arrival.there is None or arrival.picture is None:
+            return False
+        return recover(arrival.there, arrival.picture, arrival.thumbnail, dry_run=self.dry_run)
 
     def _insert(self, new: Sequence[Arrival]) -> list[Arrival]:
         """Make the rows, and return those that were not made: a camera, or another import, was quicker."""

@@ -63,9 +63,13 @@ def import_tree(
                     progress(len(found.files))
 
 
-def count_files(folder: SourceFolder) -> int:
-    """How many files there are, for whoever wants to know how far the import is."""
-    return sum(len(entries) for _, entries in folder.walk())
+def count_files(folder: SourceFolder) -> tuple[int, int]:
+    """How many files there are, and how many of them in folders of days."""
+    files = in_days = 0
+    for path, entries in folder.walk():
+        files += len(entries)
+        in_days += len(entries) if DAY.fullmatch(path) else 0
+    return files, in_days
 
 
 # --- which files belong together

@@ -22,6 +22,8 @@ from captures.retention.preview import count_due
 from captures.retention.pruning import next_run_at
 from devices.models import Device
 from orgs import scope
+from orgs.commands import UNREACHABLE
+from orgs.errors import DATABASE_DOWN
 from orgs.models import Organization
 
 STOPPED = "Run the same command again: what is there already is not taken twice."
@@ -66,10 +68,15 @@ class ImportCommand(BaseCommand):
             raise CommandError(
                 f"What was to be written is there since, or not allowed: {error} {STOPPED}"
             ) from error
+        except DATABASE_DOWN as error:
+            sentence = f"The database does not answer: {error} {STOPPED}"
+            raise CommandError(sentence, returncode=UNREACHABLE) from error
         except DatabaseError as error:
-            raise CommandError(f"The database does not answer: {error} {STOPPED}") from error
+            raise CommandError(f"The database refuses: {error} {STOPPED}") from error
         except OSError as error:
-            raise CommandError(f"The storage cannot be written or read: {error}. {STOPPED}") from error
+            raise CommandError(
+                f"The storage cannot be written or read: {error}. {STOPPED}", returncode=UNREACHABLE
+            ) from error
 
     def texts(self, config: Path | None, tally: Tally) -> dict[str, str]:
         """The texts of ``--config``. Raises :class:`CommandError` where the folder cannot be read."""

@@ -27,6 +27,7 @@ class Arrival:
     picture: Picture | None
     thumbnail: bytes = b""
     row: Capture | None = field(default=None, init=False)
+    there: Capture | None = field(default=None, init=False)  # the row of this very picture, from before
     completes: bool = field(default=False, init=False)  # its row is there already, without the picture
 
     @property

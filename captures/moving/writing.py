@@ -21,6 +21,7 @@ from captures.moving.deleted import Deleted
 from captures.moving.outcomes import Fate, Outcome, Tally
 from captures.moving.pictures import thumbnail_of
 from captures.moving.places import ByPicture, ByRecord, by_picture
+from captures.moving.recovering import RECOVERED, recover
 from captures.moving.rows import Arrival, evaluations_of, row_of
 from devices.models import Device
 from orgs.ids import uuid7
@@ -68,11 +69,16 @@ class Known:
         sentence = f"The same picture of the same moment is there as the record {twin.record_id}."
         return Fate(Outcome.REFUSED, "same_picture", sentence)
 
+    def stored(self, arrival: Arrival) -> Capture | None:
+        """The row of this record, if it was there before."""
+        row, *_ = self._by_record.get(arrival.by_record, (None,))
+        return row if row is not None and not row._state.adding else None
+
     def unpictured(self, arrival: Arrival) -> Capture | None:
         """The row of this record if it has no picture yet and now one has come: an earlier copy was not whole."""
-        row, captured_at, sha256 = self._by_record.get(arrival.by_record, (None, None, None))
-        is_bare = row is not None and not row._state.adding and sha256 == ""
-        return row if is_bare and arrival.picture and captured_at == arrival.record.captured_at else None
+        row = self.stored(arrival)
+        is_bare = row is not None and row.sha256 == "" and row.captured_at == arrival.record.captured_at
+        return row if is_bare and arrival.picture else None
 
 
 class Writer:
@@ -105,6 +111,7 @@ class Writer:
         """
         fates = self._sorted_out(arrivals)
         new = [arrival for arrival, fate in zip(arrivals, fates, strict=True) if fate is None]
+        self._recover([arrival for arrival in arrivals if arrival.there])
         overtaken = {} if self._dry_run else self._overtaken(self._store(new))
         done = [
             fate or overtaken.get(arrival) or self._imported(arrival)
@@ -138,6 +145,8 @@ class Writer:
             if fate is None or fate.outcome == Outcome.ALREADY_THERE:
                 # What an earlier run took, which was killed, says as well by which text the camera went last.
                 definition = self._definitions.used(arrival.device, arrival.record)
+            if fate and fate.outcome == Outcome.ALREADY_THERE and arrival.picture:
+                arrival.there = known.stored(arrival)
             if fate is None:
                 arrival.completes = bare is not None
                 arrival.row = row_of(
@@ -162,7 +171,7 @@ class Writer:
         """The rows that may stand in the way of these, found by the two unique constraints."""
         devices = {arrival.device.pk for arrival in arrivals}
         rows = self._org.captures.filter(device__in=devices).only(
-            "device_id", "record_id", "captured_at", "sha256"
+            "device_id", "record_id", "captured_at", "sha256", "storage_key", "thumbnail_key"
         )
         records = rows.filter(record_id__in=[arrival.record.record_id for arrival in arrivals])
         moments = rows.filter(captured_at__in=[arrival.record.captured_at for arrival in arrivals])
@@ -205,6 +214,17 @@ class Writer:
             default_storage.save(row.thumbnail_key, ContentFile(thumbnail))
         else:
             row.thumbnail_key = ""
+
+    def _recover(self, arrivals: Sequence[Arrival]) -> None:
+        """Put back the pictures of what is there whose files the storage lost."""
+        lost = sum(self._threads.map(self._recover_one, arrivals))
+        if lost:
+            self._tally.note(RECOVERED, lost)
+
+    def _recover_one(self, arrival: Arrival) -> bool:
+        if arrival.there is None or arrival.picture is None:
+            return False
+        return recover(arrival.there, arrival.picture, arrival.thumbnail, dry_run=self._dry_run)
 
     # --- what became of it
 

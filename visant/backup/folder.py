@@ -182,7 +182,10 @@ def sign_off(folder: Path, manifest: dict[str, Any]) -> StoredBackup:
 @contextmanager
 def locked(root: Path) -> Iterator[None]:
     """Keep others from writing into the folder. The lock ends with the process, however that ends."""
-    root.mkdir(mode=0o700, parents=True, exist_ok=True)
+    try:
+        root.mkdir(mode=0o700, exist_ok=True)
+    except FileNotFoundError as error:  # not made: on an unmounted disk it would fill another one
+        raise BackupError(f"There is no folder {root.parent}. Is its disk mounted?") from error
     with (root / ".lock").open("w") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

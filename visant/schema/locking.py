@@ -10,13 +10,13 @@ from typing import Any
 from django.core.management.base import CommandError
 
 from orgs.locking import database_lock
+from visant.schema.reaching import UNREACHABLE
 
 logger = logging.getLogger(__name__)
 
 # Numbers of PostgreSQL's advisory locks, which are the database's own: any that nobody else uses.
 MIGRATION = 0x5649_5341_4E54
 REFERENCE = MIGRATION + 1
-UNREACHABLE = 2
 POLL_SECONDS = 0.25
 SAY_SECONDS = 10.0
 

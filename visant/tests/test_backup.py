@@ -15,12 +15,13 @@ from django.utils import timezone
 
 from captures.models import Capture
 from captures.storage import thumbnail_key
+from orgs.commands import UNREACHABLE
 from orgs.models import Organization
 from tests.builders import logged_in, make_capture, make_device, make_jpeg, make_operator, make_org
 from visant.backup.errors import BackupError, NotComplete, NotEmpty, UnknownVersion
 from visant.backup.folder import complete_backups, content_path, find_backup, locked
 from visant.backup.making import make_backup
-from visant.backup.pictures import copy_out
+from visant.backup.pictures import UNREADABLE_IN_A_ROW, copy_out
 from visant.backup.restoring import restore_backup
 from visant.backup.verifying import verify_backup
 from visant.models import Backup
@@ -242,6 +243,27 @@ def test_a_folder_without_a_backup_is_told_in_a_sentence(word, tmp_path):
     with pytest.raises(CommandError, match="There is no complete backup in") as refusal:
         call_command("backup", word, str(tmp_path))
     assert refusal.value.returncode == 1
+
+
+def test_a_folder_above_it_is_not_made_for_its_disk_may_not_be_mounted(root):
+    with pytest.raises(CommandError, match=f"There is no folder {root}. Is its disk mounted") as refusal:
+        call_command("backup", str(root / "daily"))
+    assert refusal.value.returncode == 1
+    assert not root.exists()
+
+
+def test_a_storage_that_stops_answering_ends_it(s3, root, tmp_path):
+    device, _ = make_device()
+    for _ in range(UNREADABLE_IN_A_ROW):
+        make_capture(device)
+    s3.fail("GET")
+    with pytest.raises(CommandError, match=f"{UNREADABLE_IN_A_ROW} files in a row could not be read") as refusal:
+        call_command("backup", str(root))
+    assert refusal.value.returncode == UNREACHABLE
+    assert complete_backups(root) == []
+    with pytest.raises(CommandError, match="Nothing was written") as refusal:
+        call_command("export_organization", device.org.slug, str(tmp_path / "export.zip"))
+    assert refusal.value.returncode == UNREACHABLE
 
 
 @pytest.mark.parametrize("words", [["destroy", "x"], ["verify", "list", "x"], ["verify"], ["list"]])

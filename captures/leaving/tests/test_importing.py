@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from django.core.files.storage import default_storage
 from django.core.management import call_command
 
 from captures.models import RetentionPolicy
@@ -59,6 +60,19 @@ def test_what_was_deleted_here_does_not_come_back(tmp_path, capsys):
     delete_capture(capture=moved.captures.get(), acting_user=None)
     assert "deleted_here" in brought_in(path, capsys)
     assert moved.captures.count() == 0
+
+
+@pytest.mark.django_db
+def test_what_the_storage_lost_comes_back_from_the_export(tmp_path, capsys):
+    capture = make_capture()
+    path = exported(capture.org, tmp_path)
+    file = Path(default_storage.path(capture.storage_key))
+    before = file.read_bytes()
+    file.unlink()
+    told = "note: 1 × capture of which the storage had lost a file"
+    assert told in brought_in(path, capsys, capture.org.slug)
+    assert file.read_bytes() == before
+    assert told not in brought_in(path, capsys, capture.org.slug)
 
 
 @pytest.mark.django_db

@@ -5,7 +5,7 @@ from django.core.management.base import CommandError, CommandParser
 
 from captures.leaving.archive import ArchiveRefused
 from captures.leaving.exporting import NotExportable, export_organization
-from orgs.commands import VisantCommand
+from orgs.commands import UNREACHABLE, VisantCommand
 from orgs.models import Organization
 
 
@@ -25,5 +25,5 @@ class Command(VisantCommand):
         except (NotExportable, ArchiveRefused) as refusal:
             raise CommandError(f"Nothing was written. {refusal}") from refusal
         except OSError as error:
-            raise CommandError(f"Nothing was written: {error}") from error
+            raise CommandError(f"Nothing was written: {error}", returncode=UNREACHABLE) from error
         self.stdout.write(f"{path}: " + ", ".join(f"{count} {name}" for name, count in counts.items()) + ".")

@@ -32,9 +32,10 @@ class Command(ImportCommand):
     def bring_in(self, tally: Tally, options: dict[str, Any]) -> None:
         with contextlib.closing(_opened(options["path"])) as folder:
             texts, slug = self.texts(options["config"], tally), options["org"]
-            tally.expect(KIND, count_files(folder))
-            if not tally.expected[KIND]:
-                raise CommandError(f"There is nothing in {options['path']}. {SHAPE}")
+            files, in_days = count_files(folder)
+            if not in_days:
+                raise CommandError(f"No file in {options['path']} lies in the folder of a day. {SHAPE}")
+            tally.expect(KIND, files)
             with alone(slug):
                 org = organization_of(slug, owner=options["owner"], dry_run=options["dry_run"], name=slug)
                 with scope.within(org.pk):
@@ -69,7 +70,7 @@ class Command(ImportCommand):
         wrong = self.compared([(org, ledger)], options["sample"])
         self.tell_due(org, ledger)
         if not len(ledger):
-            self.stderr.write(f"No capture was found in {options['path']}. {SHAPE}")
+            self.stderr.write(f"No capture was found in {options['path']}.")
         self.conclude(tally, wrong, dry_run=dry_run)
 
 

@@ -20,6 +20,7 @@ from captures.moving.outcomes import Refused
 from captures.retention.deleting import delete_capture
 from devices.models import Device, DeviceKey
 from orgs import scope
+from orgs.commands import UNREACHABLE
 from orgs.models import AuditEntry, MonthlyUsage, Organization, User
 from tests.archives import TEXTS, Archive
 from tests.builders import make_capture, make_device, make_jpeg, make_org, stored_files
@@ -348,6 +349,26 @@ def test_what_was_kept_without_its_picture_says_so_and_is_completed_once_that_co
     assert "0 imported, 4 already there" in bring_in(archive, capsys)
 
 
+@pytest.mark.parametrize("lost", ["storage_key", "thumbnail_key"])
+def test_what_the_storage_lost_comes_back_from_the_source(archive, capsys, lost):
+    archive.fill(2)
+    bring_in(archive, capsys)
+    capture = Capture.unscoped.order_by("pk").first()
+    path = Path(default_storage.path(getattr(capture, lost)))
+    before, there = path.read_bytes(), rows()
+    path.unlink()
+    told = "note: 1 × capture of which the storage had lost a file: it comes back from the source"
+    with pytest.raises(CommandError, match="does not balance"):
+        bring_in(archive, capsys, dry_run=True)
+    assert told in capsys.readouterr().out
+    assert not path.exists()
+    printed = bring_in(archive, capsys)
+    assert told in printed
+    assert "It balances." in printed
+    assert (path.read_bytes(), rows()) == (before, there)
+    assert told not in bring_in(archive, capsys)
+
+
 @pytest.mark.parametrize("judge", [False, True])
 def test_what_was_never_judged_is_not_normal_and_waits_only_if_asked(archive, capsys, judge):
     archive.add(0, classification=None)
@@ -390,9 +411,6 @@ def test_a_changed_picture_in_the_storage_does_not_balance(archive, capsys):
     with pytest.raises(CommandError, match="It does not balance: 1 differences"):
         bring_in(archive, capsys)
     assert "is not that of the source" in capsys.readouterr().err
-    path.unlink()
-    with pytest.raises(CommandError, match="does not balance"):
-        bring_in(archive, capsys)
     capture.delete()
     archive.fill(3)
     assert "1 captures read again from the storage: 1 as" in bring_in(archive, capsys, sample=1)
@@ -448,13 +466,17 @@ def test_a_count_is_a_number(archive):
 
 
 def test_a_folder_that_is_no_archive_is_told(archive, capsys):
-    with pytest.raises(CommandError, match=r"There is nothing in .* name the one above the years"):
-        bring_in(archive, capsys)
-    assert not Organization.objects.exists()
-    archive.add(0)
-    archive.root /= "2025"
-    call_command("import_datalake", archive.root, org="acme", owner="o@example.org")
-    assert "No capture was found" in capsys.readouterr().err
+    top = archive.root
+    for wrong in (top, top / "2025", top.parent):
+        with pytest.raises(CommandError, match=r"No file in .* of a day.* name the one above the years"):
+            call_command("import_datalake", wrong, org="acme", owner="o@example.org")
+        assert not Organization.objects.exists()
+        archive.add(0)
+
+
+def test_an_archive_of_which_nothing_can_be_taken_is_told(archive, capsys):
+    archive.add(0).write_text("{")
+    assert "1 imported" not in bring_in(archive, capsys)
 
 
 def test_one_import_at_a_time_comes_into_an_organization(archive, tmp_path):
@@ -492,8 +514,10 @@ def test_a_folder_cannot_be_left_by_any_path(tmp_path):
 def test_into_a_bucket_it_comes_as_well_and_an_outage_is_told_in_a_sentence(archive, capsys, s3):
     archive.fill(6)
     s3.fail("PUT", after=5)
-    with pytest.raises(CommandError, match=r"The storage cannot be written or read.*Run the same command again"):
+    words = r"The storage cannot be written or read.*Run the same command again"
+    with pytest.raises(CommandError, match=words) as refusal:
         bring_in(archive, capsys, batch=2, storage="s3")
+    assert refusal.value.returncode == UNREACHABLE
     assert Capture.unscoped.count() < 6
     s3.mend()
     assert "6 captures read again from the storage: 6 as in the source." in bring_in(archive, capsys, batch=2)

@@ -4,8 +4,8 @@ from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 
-from orgs.commands import VisantCommand
-from visant.backup.errors import BackupError, NotComplete
+from orgs.commands import UNREACHABLE, VisantCommand
+from visant.backup.errors import BackupError, NotComplete, StorageAway
 from visant.backup.files import DAMAGE, listed_problems
 from visant.backup.folder import StoredBackup, complete_backups, find_backup
 from visant.backup.making import make_backup, problems_of
@@ -18,7 +18,8 @@ class Command(VisantCommand):
     help = (
         "Back up everything, database and pictures, into a folder: backup PATH. "
         "Try the newest backup in a folder: backup verify PATH. See what there is: backup list PATH. "
-        "Exit status 0: done; 1: not done; 3: done, but some pictures are missing or damaged."
+        "Exit status 0: done; 1: refused; 2: database, storage or folder do not answer; "
+        "3: done, but some pictures are missing or damaged."
     )
     requires_system_checks = []
 
@@ -42,10 +43,13 @@ class Command(VisantCommand):
             raise CommandError("Say backup PATH, backup verify PATH, or backup list PATH.")
         try:
             actions[tuple(verbs)](Path(path), options)
+        except StorageAway as error:
+            raise CommandError(str(error), returncode=UNREACHABLE) from error
         except BackupError as error:
             raise CommandError(str(error), returncode=EXIT_FAILED) from error
         except OSError as error:
-            raise CommandError(f"{error.strerror or error}: {error.filename or path}") from error
+            sentence = f"{error.strerror or error}: {error.filename or path}"
+            raise CommandError(sentence, returncode=UNREACHABLE) from error
 
     def _make(self, root: Path, options: dict[str, Any]) -> None:
         quiet = options["verbosity"] == 0

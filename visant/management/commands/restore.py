@@ -3,8 +3,8 @@ from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 
-from orgs.commands import VisantCommand
-from visant.backup.errors import BackupError
+from orgs.commands import UNREACHABLE, VisantCommand
+from visant.backup.errors import BackupError, StorageAway
 from visant.backup.folder import SECRETS, StoredBackup, find_backup
 from visant.backup.restoring import RestoreReport, restore_backup
 
@@ -14,7 +14,8 @@ EXIT_DAMAGE = 3
 class Command(VisantCommand):
     help = (
         "Restore a backup, or the newest one in a folder, into an empty database and the storage of the settings. "
-        "Exit status 0: done; 1: not done; 3: done, but some pictures are missing or damaged."
+        "Exit status 0: done; 1: refused; 2: database, storage or folder do not answer; "
+        "3: done, but some pictures are missing or damaged."
     )
     requires_system_checks = []
 
@@ -30,10 +31,12 @@ class Command(VisantCommand):
         try:
             backup = find_backup(path)
             report = restore_backup(backup, into_used_storage=into_used_storage, quiet=options["verbosity"] == 0)
+        except StorageAway as error:
+            raise CommandError(str(error), returncode=UNREACHABLE) from error
         except BackupError as error:
             raise CommandError(str(error)) from error
         except OSError as error:
-            raise CommandError(f"{error}. Run it again; it goes on.") from error
+            raise CommandError(f"{error}. Run it again; it goes on.", returncode=UNREACHABLE) from error
         self.stdout.write(
             f"{backup.folder}: {report.rows} rows and {report.files} files are back "
             f"({report.outcomes['there']} files were there already)."
