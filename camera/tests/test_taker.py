@@ -99,6 +99,21 @@ def test_who_asks_again_while_the_picture_is_on_its_way_is_told_that_it_arrived(
     assert told == [("asked", "")]
 
 
+def test_who_asks_again_in_the_moment_of_its_arrival_is_told_once(
+    make: Make, told: list[tuple[str, str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taker = make(Played(make_picture("a")))
+    taker.carry_out(Wish("t-1", "x"))
+
+    def arrived_meanwhile(journal: Journal, trigger_id: str) -> str:
+        taker.arrived(trigger_id)
+        return ""
+
+    monkeypatch.setattr(Journal, "how", arrived_meanwhile)
+    taker.carry_out(Wish("t-1", "x"))
+    assert told == [("t-1", "")]
+
+
 def test_a_failed_trigger_stays_failed_across_restarts(
     make: Make, spool: Spool, told: list[tuple[str, str]]
 ) -> None:

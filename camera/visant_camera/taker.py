@@ -91,7 +91,8 @@ class Taker:
             self._asked_again.add(wish.trigger_id)
         ended = self._journal.how(wish.trigger_id)
         if ended is not None:
-            if wish.commanded:
+            # Where it was on its way, ``arrived`` may have answered meanwhile.
+            if wish.commanded and (not on_its_way or self._owes_answer(wish.trigger_id)):
                 self._acknowledge(wish.trigger_id, ended)
             return
         if on_its_way:
@@ -109,9 +110,16 @@ class Taker:
         A command that came while the picture was on its way may be younger than the upload, which then did not
         close it; so it is answered by itself.
         """
-        if trigger_id in self._asked_again:
-            self._asked_again.discard(trigger_id)
+        if self._owes_answer(trigger_id):
             self._acknowledge(trigger_id, "")
+
+    def _owes_answer(self, trigger_id: str) -> bool:
+        """From any thread: whether a command is to be answered by itself; True to one of those who ask."""
+        try:
+            self._asked_again.remove(trigger_id)
+        except KeyError:
+            return False
+        return True
 
     def _give_up(self, wish: Wish, failure: str) -> None:
         try:
