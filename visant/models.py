@@ -1,4 +1,4 @@
-"""What the project itself keeps: which of its processes are alive, and which backups there are."""
+"""What the project itself keeps: its processes that are alive, its backups, and which secrets were in use."""
 
 from datetime import datetime
 
@@ -62,3 +62,14 @@ class Backup(models.Model):
 
     def __str__(self) -> str:
         return self.folder
+
+
+class SecretMark(models.Model):
+    """A fingerprint of a secret that rows cannot be read without (``visant/backup/secret_marks.py``)."""
+
+    name = models.CharField(max_length=50, primary_key=True)
+    mark = models.CharField(max_length=20)
+    since = models.DateTimeField(default=timezone.now)
+
+    def __str__(self) -> str:
+        return self.name

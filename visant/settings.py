@@ -546,6 +546,7 @@ SCHEDULE = {
     "devices.tasks.prune_commands": 24 * 60 * 60,
     "devices.tasks.remind_of_expiring_keys": 60 * 60,
     "visant.tasks.prune_finished_tasks": 60 * 60,
+    "visant.backup.secret_marks.note_peppers": 60 * 60,
     "orgs.services.logins.forget_expired_logins": 60 * 60,
     "captures.leaving.tasks.delete_due_organizations": 10 * 60,
     "captures.leaving.tasks.wake_exports": 60,

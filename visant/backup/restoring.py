@@ -22,6 +22,7 @@ from visant.backup.folder import StoredBackup
 from visant.backup.pictures import copy_out, several_at_once
 from visant.backup.schema import bring_to, bring_up_to_date, refuse_unknown
 from visant.backup.secret_keys import lacking
+from visant.backup.secret_marks import replace_marks
 from visant.backup.tables import LEFT_OUT, MADE_BY_MIGRATING, insert_rows, models_in_order, points_at_itself
 from visant.backup.unfinished import note_begin, note_end, note_rows, unfinished_restore
 
@@ -77,6 +78,7 @@ def restore_backup(backup: StoredBackup, *, into_used_storage: bool = False, qui
             _refuse_rows(alias)  # a web process that has not looked at the note yet may have let somebody sign up
             load_rows(backup, alias, quiet=quiet, loaded=lambda: note_rows(alias))
         bring_up_to_date(alias)
+        replace_marks(backup.manifest["secrets"])
         report.without_row = import_string("captures.upkeep.hold_upkeep_after_restore")()
         note_end(alias)
     return report

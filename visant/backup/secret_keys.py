@@ -16,18 +16,19 @@ from visant.backup.folder import SECRETS
 
 # Short, and slow to try: of a secret that people made up it must not help to find it.
 ROUNDS = 200_000
+PEPPERS = "VISANT_KEY_PEPPERS"
 FINGERPRINT_BYTES = 6
 
 
 def secrets_now() -> dict[str, str]:
     """Return the secrets by the names of their variables, as those take them."""
     peppers = ",".join(f"{number}:{secret.decode()}" for number, secret in settings.VISANT_KEY_PEPPERS.items())
-    return {"SECRET_KEY": settings.SECRET_KEY, "VISANT_KEY_PEPPERS": peppers}
+    return {"SECRET_KEY": settings.SECRET_KEY, PEPPERS: peppers}
 
 
 def fingerprints() -> dict[str, str]:
     """Return a fingerprint of each secret, each pepper for itself."""
-    peppers = {f"VISANT_KEY_PEPPERS {number}": secret for number, secret in settings.VISANT_KEY_PEPPERS.items()}
+    peppers = {f"{PEPPERS} {number}": secret for number, secret in settings.VISANT_KEY_PEPPERS.items()}
     named: Mapping[str, bytes] = {"SECRET_KEY": settings.SECRET_KEY.encode(), **peppers}
     return {name: _fingerprint(name, secret) for name, secret in named.items()}
 

@@ -16,12 +16,14 @@ from django.db.models import Field, JSONField, Model, Value
 from django.db.models.sql import InsertQuery
 from django.utils.duration import duration_string
 
-# Sessions (people log in again), wake-ups (what is to be done stands in other rows), what was backed up where, and
-# exports and uploads that were begun, whose files are not kept: they are asked for anew.
+# Sessions (people log in again), wake-ups (what is to be done stands in other rows), what was backed up where,
+# marks of secrets (a backup has its own), and exports and uploads that were begun, whose files are not kept: they
+# are asked for anew.
 LEFT_OUT = {
     "sessions.session",
     "django_tasks_database.dbtaskresult",
     "visant.backup",
+    "visant.secretmark",
     "captures.export",
     "captures.pendingupload",
 }

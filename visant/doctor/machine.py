@@ -11,6 +11,7 @@ from django.conf import settings
 from django.db import DatabaseError
 
 from visant import health
+from visant.backup.secret_marks import wrong_peppers
 from visant.doctor.findings import Finding, error, fine, warning
 from visant.errors import DATABASE_DOWN
 from visant.models import Heartbeat
@@ -38,7 +39,7 @@ def look_at_disk() -> Iterator[Finding]:
 
 
 def look_at_secrets() -> Iterator[Finding]:
-    """Files of secrets that others than their owner may read."""
+    """Files of secrets that others than their owner may read, and peppers that are not those of the keys."""
     made = [Path(settings.VISANT_VAR) / name for name in ("secret_key", "key_peppers")]
     given = [Path(value) for name, value in os.environ.items() if name.endswith("_FILE") and _is_secret(name)]
     readable = [
@@ -50,10 +51,21 @@ def look_at_secrets() -> Iterator[Finding]:
         yield error(
             SECRETS, f"Others may read {path}.", f"chmod 600 {path}; if others were there, replace the secret."
         )
+    wrong = _wrong_peppers()
+    for name in wrong:
+        what = f"{name} is not the secret that keys here were digested with: none of them opens."
+        yield error(SECRETS, what, "Give back the one it was (docs/secrets.md), to all processes and hosts.")
     if settings.DEBUG:
         yield error(SECRETS, "DEBUG is on: error pages show settings and rows.", "Unset DEBUG.")
-    if not readable and not settings.DEBUG:
+    if not readable and not wrong and not settings.DEBUG:
         yield fine(SECRETS, "Only their owner may read them.")
+
+
+def _wrong_peppers() -> list[str]:
+    try:
+        return wrong_peppers()
+    except (DatabaseError, *DATABASE_DOWN):
+        return []  # what is wrong with the database is told for itself
 
 
 def _is_secret(name: str) -> bool:

@@ -23,6 +23,7 @@ from tests.postgresql import ROLE, in_database
 from tests.redis_server import RedisServer
 from tests.server import BASE_DIR
 from visant import heartbeats
+from visant.backup.secret_marks import note_peppers
 from visant.checks import BACKUP_HINT
 from visant.models import Heartbeat
 
@@ -145,6 +146,22 @@ def test_a_storage_that_cannot_be_written_is_red(well, settings):
     code, found = examine()
     assert (code, found["storage"]["state"]) == (1, "error")
     assert found["storage"]["fix"]
+
+
+@pytest.mark.django_db
+def test_a_pepper_that_is_not_that_of_the_keys_is_red(well, settings):
+    settings.VISANT_KEY_PEPPERS = {1: b"one" * 20}
+    note_peppers()
+    settings.VISANT_KEY_PEPPERS = {1: b"one" * 20, 2: b"two" * 20}
+    assert examine()[1]["secrets"]["state"] == "ok"
+    note_peppers()
+    settings.VISANT_KEY_PEPPERS = {2: b"two" * 20}  # the first was taken out
+    assert examine()[1]["secrets"]["state"] == "ok"
+    settings.VISANT_KEY_PEPPERS = {1: b"one" * 20, 2: b"too" * 20}
+    note_peppers()  # what stands there stays
+    code, found = examine()
+    sentence = "VISANT_KEY_PEPPERS 2 is not the secret that keys here were digested with: none of them opens."
+    assert (code, found["secrets"]["what"]) == (1, sentence)
 
 
 @pytest.mark.django_db

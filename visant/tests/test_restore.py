@@ -228,6 +228,10 @@ def test_killed_while_it_loads_rows_it_has_loaded_none_and_is_run_again(old, bac
         assert count(new, "captures_housekeepingrun WHERE job = 'sweep held'") == 0
         new.manage("backup", str(tmp_path / "again"))
         assert sums(find_backup(tmp_path / "again")) == sums(backup)
+        wrong = "VISANT_KEY_PEPPERS 1 is not the secret that keys here were digested with"
+        assert wrong in refused(new, "doctor")
+        new.environment["VISANT_KEY_PEPPERS_FILE"] = str(old.folder / "key_peppers")
+        assert wrong not in refused(new, "doctor")
 
 
 # Content types and permissions of what came later are made anew.
