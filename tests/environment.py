@@ -9,9 +9,11 @@ import logging
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -139,15 +141,21 @@ def _sees_everything() -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
-def _counts_from_zero() -> Iterator[None]:
-    """What one test tried does not count for the next, and what it used is written only if it says so."""
+def _counts_from_zero(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """What one test tried does not count for the next, and what it used is written only if it says so.
+
+    All that it tries falls into one window: one that ended in the middle of a test would begin to count anew.
+    """
     from django.core.cache import cache
+    from django_ratelimit import core
 
     from orgs import metering
     from visant.health import last_storage_state
 
     cache.clear()
     last_storage_state.forget()
+    began = time.time()
+    monkeypatch.setattr(core, "time", SimpleNamespace(time=lambda: began))
     yield
     metering.forget()
 

@@ -119,7 +119,8 @@ def test_hearing_that_ended_by_a_mistake_is_begun_anew(monkeypatch, caplog):
     until = time.monotonic() + PATIENCE_SECONDS
     while hub._hearing and time.monotonic() < until:
         time.sleep(0.01)
-    assert (hub._hearing, hub._search_seconds) == (False, SEARCH_SECONDS)
+    with hub._changed:  # all of it is noted
+        assert (hub._hearing, hub._search_seconds) == (False, SEARCH_SECONDS)
     assert "Hints are not heard any more" in caplog.text
     hub._hear_again_at = 0.0
     hub._look(set())

@@ -271,10 +271,13 @@ def test_what_it_says_otherwise_is_told_with_since_when(camera):
 def test_it_differs_from_when_something_else_is_wanted(camera):
     call("put", camera, {"heartbeat_seconds": 300})
     DeviceStatus.unscoped.update(reported_at=timezone.now() - timedelta(days=9))
+    before = timezone.now()
     configure_device(device=camera[0], acting_user=None, heartbeat_seconds=60)
-    today = timezone.localtime().strftime("%H:%M")
+    began = datetime.fromisoformat(status_of(camera).differs_since["heartbeat_seconds"]["at"])
+    assert before <= began <= timezone.now()
     call("get", camera)
-    assert sentences(camera) == {"heartbeat_seconds": f"wants every 1 min, says every 5 min since {today}"}
+    since = moment_in_words(began)
+    assert sentences(camera) == {"heartbeat_seconds": f"wants every 1 min, says every 5 min since {since}"}
 
 
 def pending(camera) -> dict[str, bool]:

@@ -144,14 +144,14 @@ def test_what_cannot_be_replaced_is_said_on_the_page(owner, camera):
 def test_revoking_the_waiting_key_says_that_the_old_one_ends_as_before(owner, camera):
     device, _ = camera
     old = device.keys.get()
-    device.keys.update(expires_at=timezone.now() + timedelta(days=90))
+    ends = timezone.now() + timedelta(days=90)
+    device.keys.update(expires_at=ends)
     owner.post(f"/cameras/{device.pk}/keys/{old.pk}/rotate", {"days": "10"})
     new, old = device.keys.get(replaces=old), device.keys.get(pk=old.pk)
     url = f"/cameras/{device.pk}/keys/{new.pk}/revoke"
     assert "It was to replace" in owner.get(url).text
     page = owner.post(url, follow=True).text
-    before = date_format(timezone.now() + timedelta(days=90), "j F Y")
-    assert f"The key {new} is revoked. The key {old} ends on {before}" in page
+    assert f"The key {new} is revoked. The key {old} ends on {date_format(ends, 'j F Y')}" in page
     assert f"/keys/{old.pk}/rotate" in page
 
 

@@ -9,7 +9,7 @@ from django.utils import timezone
 from visant_camera.schedule import Rule
 
 from devices.health import condition_of, with_condition
-from devices.models import DeviceStatus, Schedule
+from devices.models import DeviceStatus, Schedule, ScheduleRule
 from devices.rules_in_words import in_words
 from devices.services.camera_settings import configure_device
 from devices.services.desired_configuration import desired_configuration
@@ -55,6 +55,11 @@ def change(schedule, **fields) -> None:
     change_schedule(schedule=schedule, acting_user=None, **fields)
 
 
+def first_run(rule: ScheduleRule) -> datetime:
+    """Since the rule holds, whether that is over by now or not."""
+    return next_runs(rule, after=rule.valid_from)[0]
+
+
 def version(device) -> int:
     device.refresh_from_db()
     return device.configuration_version
@@ -78,7 +83,7 @@ def test_a_new_schedule_holds_from_now_on_and_is_told_to_the_camera(device):
         [0, 4],
         VIENNA,
     )
-    assert (rule.valid_until, schedule.next_run_at) == (None, next_runs(rule)[0])
+    assert (rule.valid_until, schedule.next_run_at) == (None, first_run(rule))
     assert version(device) == before + 1
     [told] = desired_configuration(device)["schedules"]
     assert (told["id"], told["label"], told["cron"]) == (str(schedule.pk), "Round", "0 8 * * 1-5")
@@ -98,7 +103,7 @@ def test_a_change_ends_the_rule_that_held_and_makes_another(device):
     old, new = schedule.rules.order_by("pk")
     assert (old.interval_seconds, old.cron, old.valid_until) == (600, "", new.valid_from)
     assert (new.interval_seconds, new.cron, new.valid_until) == (None, "30 12 * * *", None)
-    assert (schedule.label, schedule.next_run_at) == ("Noon", next_runs(new)[0])
+    assert (schedule.label, schedule.next_run_at) == ("Noon", first_run(new))
     assert version(device) == before + 1
     [entry] = AuditEntry.unscoped.filter(action="schedule.changed")
     assert entry.before == {"label": "Round", "cron": None, "interval_seconds": 600}
@@ -128,7 +133,7 @@ def test_switched_off_it_has_no_rule_that_holds_and_goes_on_with_what_it_had(dev
     assert (schedule.next_run_at, newest_rule(schedule).interval_seconds) == (None, 900)
     change(schedule, enabled=True)
     rule = schedule.rules.get(valid_until=None)
-    assert (rule.interval_seconds, schedule.next_run_at) == (900, next_runs(rule)[0])
+    assert (rule.interval_seconds, schedule.next_run_at) == (900, first_run(rule))
 
 
 def test_a_removed_schedule_ends_and_its_rules_stay(device):
@@ -194,7 +199,7 @@ def test_schedules_keep_their_time_of_the_day_when_the_camera_moves(device):
     schedule.refresh_from_db()
     old, new = schedule.rules.order_by("pk")
     assert (old.time_zone, new.time_zone, old.valid_until) == (VIENNA, "America/New_York", new.valid_from)
-    assert schedule.next_run_at == next_runs(new)[0] != next_runs(old)[0]
+    assert schedule.next_run_at == first_run(new) != next_runs(old, after=new.valid_from)[0]
     assert newest_rule(off).time_zone == "America/New_York"
     assert [rule.valid_until for rule in off.rules.all() if rule.valid_until is None] == []
 

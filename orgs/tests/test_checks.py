@@ -20,6 +20,8 @@ def blind(monkeypatch):
     from orgs.postgresql.base import DatabaseWrapper
 
     with psycopg.connect(os.environ["VISANT_TEST_DATABASE_URL"], autocommit=True) as admin:
+        # All processes of a run have one server, and another may be making the role at this moment.
+        admin.execute("SELECT pg_advisory_lock(hashtext(%s))", [BLIND])
         if not admin.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [BLIND]).fetchone():
             admin.execute(f"CREATE ROLE {BLIND} LOGIN BYPASSRLS PASSWORD '{BLIND}'")
         admin.execute(f"GRANT visant_test TO {BLIND}")

@@ -18,8 +18,11 @@ from tests.builders import PASSWORD, logged_in, make_operator, make_org, owner_o
 pytestmark = pytest.mark.django_db
 
 
-def code_of(secret: str, *, periods: int = 0) -> str:
-    """What the app shows now, or some periods of 30 seconds later."""
+def code_of(secret: str, *, periods: int = 1) -> str:
+    """What the app shows some periods of 30 seconds later. One period later or earlier counts, too.
+
+    The next one is another than :func:`turn_on` used up, and counts whether this period ends meanwhile or not.
+    """
     return format_hotp_value(hotp_value(secret, int(time.time()) // 30 + periods))
 
 
@@ -32,7 +35,7 @@ def turn_on(user: User) -> tuple[Client, str, list[str]]:
     (secret,) = re.findall(r'id="secret"><code>([A-Z2-7]{32})</code>', page.content.decode())
     wrong = client.post("/account/mfa/app", {"code": "000000"})
     assert b"This code is not right, or was used already." in wrong.content
-    done = client.post("/account/mfa/app", {"code": code_of(secret, periods=-1)}, follow=True)
+    done = client.post("/account/mfa/app", {"code": code_of(secret, periods=0)}, follow=True)
     codes = re.findall(r"^(?: *<.*>)?(\d{8})$", done.content.decode(), re.MULTILINE)
     assert len(codes) == 10
     return client, secret, codes
@@ -129,8 +132,9 @@ def test_the_service_that_the_api_asks():
     assert (has_second_factor(user), has_second_factor(other)) == (True, False)
     assert check_second_factor(other, code_of(secret)) is False
     assert check_second_factor(user, "") is False
-    assert check_second_factor(user, code_of(secret)) is True
-    assert check_second_factor(user, code_of(secret)) is False
+    code = code_of(secret)
+    assert check_second_factor(user, code) is True
+    assert check_second_factor(user, code) is False
     assert check_second_factor(user, codes[0]) is True
     assert check_second_factor(user, codes[0]) is False
 

@@ -118,12 +118,12 @@ def test_slots_are_added_and_the_audit_says_so():
 @pytest.mark.parametrize(
     ("ends", "given", "expected"),
     [
-        ("2027-01-31", {"free_months": 1}, "2027-02-28"),
-        ("2027-12-15", {"free_months": 1}, "2028-01-15"),
-        ("2027-12-31", {"free_months": 2}, "2028-02-29"),
-        ("2027-03-10", {"free_months": 12}, "2028-03-10"),
-        ("2027-03-10", {"trial_days": 30}, "2027-04-09"),
-        ("2027-01-31", {"free_months": 1, "trial_days": 2}, "2027-03-02"),
+        ("2095-01-31", {"free_months": 1}, "2095-02-28"),
+        ("2095-12-15", {"free_months": 1}, "2096-01-15"),
+        ("2095-12-31", {"free_months": 2}, "2096-02-29"),
+        ("2095-03-10", {"free_months": 12}, "2096-03-10"),
+        ("2095-03-10", {"trial_days": 30}, "2095-04-09"),
+        ("2095-01-31", {"free_months": 1, "trial_days": 2}, "2095-03-02"),
     ],
 )
 def test_a_trial_that_runs_ends_later(ends, given, expected):
