@@ -2,7 +2,6 @@
 
 import atexit
 import json
-import socket
 import subprocess
 import sys
 from functools import cache
@@ -14,6 +13,7 @@ import boto3
 import requests
 from botocore.config import Config
 
+from tests.server import free_port
 from visant.storages import S3, picture_storages
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -31,9 +31,7 @@ class S3Server:
     """
 
     def __init__(self, bucket: str = "visant-tests", *, certificate: tuple[Path, Path] | None = None) -> None:
-        with socket.socket() as probe:
-            probe.bind((HOST, 0))
-            self.port = int(probe.getsockname()[1])
+        self.port = free_port()
         self.bucket = bucket
         self.url = f"{'https' if certificate else 'http'}://{HOST}:{self.port}"
         self._command = [sys.executable, "-m", "tests.s3_process", str(self.port), json.dumps(KEYS)]
@@ -161,7 +159,7 @@ def keep_in(s3: S3Server, settings: Any, *, var: Path, fallback: str = "", **cha
         "secret_key": KEYS["VISANT"],
         "addressing": "path",
         "ca_file": "",
-        "timeout": 1,
+        "timeout": 10,  # as it is by default: a busy machine is no outage
         **changes,
     }
     made = picture_storages("s3", fallback=fallback, var=var, s3=S3(**given))

@@ -190,10 +190,20 @@ class Server:
         _wait_until(self._refuses, "A worker outlived the server.")
 
 
+_kept: list[socket.socket] = []
+
+
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        return int(probe.getsockname()[1])
+    """A port of the loopback for a server that is started later, and again; nobody else is given it meanwhile.
+
+    As long as this process lives, a socket that never listens keeps it. Whoever sets SO_REUSEADDR, as servers do,
+    may listen there nevertheless (socket(7)); who asks for any free port gets another.
+    """
+    keeper = socket.socket()
+    keeper.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    keeper.bind((HOST, 0))
+    _kept.append(keeper)
+    return int(keeper.getsockname()[1])
 
 
 def _wait_until(claim: Any, otherwise: str) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from django.conf import settings
 from django.test import Client
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from orgs.models import User
 
@@ -25,6 +25,7 @@ ARGUMENTS = [
 ]
 
 MakePage = Callable[..., Page]
+PATIENCE_MILLISECONDS = 10_000
 
 
 def find_chromium() -> str | None:
@@ -51,6 +52,8 @@ def browser() -> Iterator[Browser]:
     if path is None:
         pytest.skip("Chromium is not installed; VISANT_TEST_CHROMIUM can name another browser of its kind.")
     os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
+    # A page asks for news every two seconds, and four after it got no answer: by itself it is awaited for five.
+    expect.set_options(timeout=PATIENCE_MILLISECONDS)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
         yield browser
@@ -73,7 +76,7 @@ def make_page(browser, live_server, complaints) -> Iterator[MakePage]:
 
     def make(*, user: User | None = None, **options: Any) -> Page:
         context = browser.new_context(base_url=live_server.url, **options)
-        context.set_default_timeout(10_000)
+        context.set_default_timeout(PATIENCE_MILLISECONDS)
         contexts.append(context)
         if user:
             client = Client()

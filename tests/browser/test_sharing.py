@@ -50,6 +50,7 @@ def test_a_picture_is_shared_and_its_code_opens_it_for_a_stranger(make_page, dev
     seen = page.frame_locator("iframe")
     expect(seen.get_by_role("heading", name=device.name)).to_be_visible()
     expect(seen.get_by_text("As usual.")).to_be_visible()
+    page.wait_for_load_state()  # the script looks on from then on
     page.get_by_text("More terms").click()
     page.get_by_label("Hide verdicts and reasons").check()
     expect(seen.get_by_text("As usual.")).to_have_count(0)

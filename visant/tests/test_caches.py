@@ -16,6 +16,7 @@ from tests.redis_server import RedisServer
 from visant.caches import RedisOrHere
 
 pytestmark = pytest.mark.once
+PATIENCE_SECONDS = 20.0
 
 
 @pytest.fixture(scope="module")
@@ -27,12 +28,13 @@ def redis_server(tmp_path_factory):
 
 
 @pytest.fixture
-def shared(redis_server, settings):
-    """The cache as it is with REDIS_URL."""
+def shared(redis_server, settings, monkeypatch):
+    """The cache as it is with REDIS_URL; but a Redis that a busy machine makes slow is not away."""
+    monkeypatch.setattr("visant.caches.TIMEOUT_SECONDS", PATIENCE_SECONDS)
     redis_server.start()
     backend = {"BACKEND": "visant.caches.RedisOrHere", "LOCATION": redis_server.url, "KEY_PREFIX": "visant"}
     settings.CACHES = {"default": backend}
-    settings.RATE_LIMITS = {**settings.RATE_LIMITS, "login_account": "3/h"}
+    settings.RATE_LIMITS = {**settings.RATE_LIMITS, "login_account": "3/d"}
     RedisOrHere.away_until = 0.0
     cache = caches["default"]
     cache.clear()
@@ -55,6 +57,8 @@ def tried(times: int) -> list[str]:
 ANOTHER_PROCESS = """
 import django; django.setup()
 from orgs.ratelimits import count
+from visant import caches
+caches.TIMEOUT_SECONDS = {}
 count("login_account", "somebody")
 """
 
@@ -65,9 +69,9 @@ def test_processes_count_together(shared):
         "VISANT_VAR": os.environ["VISANT_VAR"],
         "DJANGO_SETTINGS_MODULE": "visant.settings",
         "REDIS_URL": shared.url,
-        "VISANT_LIMIT_LOGIN_ACCOUNT": "3/h",
+        "VISANT_LIMIT_LOGIN_ACCOUNT": "3/d",
     }
-    command = [sys.executable, "-c", ANOTHER_PROCESS]
+    command = [sys.executable, "-c", ANOTHER_PROCESS.format(PATIENCE_SECONDS)]
     for _ in range(2):
         subprocess.run(command, env=environment, check=True, timeout=60)
     assert tried(2) == ["let in", "refused"]

@@ -118,6 +118,7 @@ def test_serve_starts_again_what_was_killed(server):
 
 def test_serve_refuses_a_taken_port(server):
     with socket.socket() as taken:
+        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         taken.bind(("127.0.0.1", server.port))
         taken.listen()
         with running(server, "serve") as process:

@@ -32,8 +32,9 @@ class MailServer(socketserver.StreamRequestHandler):
 @pytest.fixture
 def mail_server(settings):
     settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
-    settings.EMAIL_URL, settings.EMAIL_HOST, settings.EMAIL_PORT = "x", "127.0.0.1", free_port()
-    with socketserver.ThreadingTCPServer((settings.EMAIL_HOST, settings.EMAIL_PORT), MailServer) as server:
+    settings.EMAIL_URL, settings.EMAIL_HOST = "x", "127.0.0.1"
+    with socketserver.ThreadingTCPServer((settings.EMAIL_HOST, 0), MailServer) as server:
+        settings.EMAIL_PORT = server.server_address[1]
         threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
         yield
         server.shutdown()

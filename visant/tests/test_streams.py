@@ -17,7 +17,7 @@ import pytest
 
 from tests.builders import make_jpeg
 from tests.listener import Listener
-from tests.server import BASE_DIR, HOST, Camera, Server
+from tests.server import BASE_DIR, HOST, Camera, Server, free_port
 
 # All in one process of pytest: their server is started once.
 pytestmark = pytest.mark.xdist_group("streams")
@@ -127,9 +127,7 @@ def test_the_frames_are_exactly_these(server, shell, camera):
 
 def test_streams_may_have_processes_of_their_own_on_another_port(server, shell, camera):
     """The same server once more; what comes by one of them is told by the other."""
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     environment = {**server.environment, "PORT": str(port), "VISANT_HOST": HOST, "WEB_PROCESSES": "1"}
     command = [sys.executable, "manage.py", "web"]
     log = (server.folder / "events.log").open("w")

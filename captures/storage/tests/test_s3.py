@@ -190,15 +190,18 @@ OUTAGES = {
 
 
 @pytest.mark.parametrize("outage", OUTAGES)
-def test_an_outage_in_the_middle_of_uploads_loses_and_doubles_nothing(s3, outage):
+def test_an_outage_in_the_middle_of_uploads_loses_and_doubles_nothing(s3, settings, tmp_path, outage):
     _, key = make_device()
     assert upload(key, make_jpeg(1), "before").status_code == 201
     OUTAGES[outage](s3)
+    if outage == "slow":
+        keep_in(s3, settings, var=tmp_path, timeout=1)
     answer = upload(key, make_jpeg(2), "during")
     assert refused(answer) == (503, "storage_unavailable", True, True)
     assert int(answer["Retry-After"]) > 0
     assert [row.record_id for row in Capture.unscoped.all()] == ["before"]
     s3.start() if outage == "nobody listens" else s3.mend()
+    keep_in(s3, settings, var=tmp_path)
     assert upload(key, make_jpeg(2), "during").status_code == 201
     rows = {row.record_id: row.storage_key for row in Capture.unscoped.all()}
     assert set(rows) == {"before", "during"}
