@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from captures.integrity.models import HousekeepingRun, IntegrityFinding, Problem
 from captures.integrity.runs import INTEGRITY, PRUNE, SWEEP, last_run
-from captures.retention.pruning import next_nights
+from captures.retention.pruning import nights_left_out
 from captures.upkeep import is_upkeep_held
 from orgs import scope
 from orgs.models import Organization
@@ -67,8 +67,7 @@ def _of_days(now: datetime, *jobs: str) -> Iterator[Trouble]:
 
 
 def _of_nights(now: datetime) -> Iterator[Trouble]:
-    yesterday = now - ONE_DAY
-    late = [org.slug for org, night in next_nights(yesterday) if night <= yesterday]
+    late = [org.slug for org in nights_left_out(now)]
     if late:
         others = f" and {len(late) - 1} more" if len(late) > 1 else ""
         yield Trouble(f"{PRUNE} has left out a night of {late[0]}{others}.", START)

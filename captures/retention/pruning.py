@@ -23,6 +23,7 @@ logger = logging.getLogger(__name__)
 
 # When most sleep, and past the hour that clocks skip or repeat in most zones.
 NIGHT = time(3, 30)
+ONE_DAY = timedelta(days=1)
 
 
 def prune(org: Organization, *, at: datetime, note: Callable[[Preview], None] | None = None) -> Preview:
@@ -98,12 +99,21 @@ def next_night(org: Organization, now: datetime, last: date | None, changed: dat
 
     What changed since the night came waits for the next one: nobody sees pictures go by day.
     """
-    zone, today = org.clock, _today(org, now)
-    tonight = datetime.combine(today, NIGHT, zone)
-    if now < tonight:
-        return tonight
-    is_over = (last is not None and last >= today) or (changed is not None and changed >= tonight)
-    return datetime.combine(today + timedelta(days=1), NIGHT, zone) if is_over else now
+    today = _today(org, now)
+    if now < _night_of(org, today):
+        return _night_of(org, today)
+    return _night_of(org, today + ONE_DAY) if _is_over(org, today, last, changed) else now
+
+
+def nights_left_out(now: datetime) -> list[Organization]:
+    """The organizations whose last night was not done, though it is more than a day ago."""
+    orgs, done, before = with_rules(), nights_done(), now - ONE_DAY
+    changed = last_changes(org.pk for org in orgs)
+    return [
+        org
+        for org in orgs
+        if not _is_over(org, _last_night(org, before), done.get(str(org.pk)), changed.get(org.pk))
+    ]
 
 
 def next_nights(now: datetime) -> list[tuple[Organization, datetime]]:
@@ -127,3 +137,18 @@ def reported(done: Preview) -> dict[str, object]:
 
 def _today(org: Organization, now: datetime) -> date:
     return now.astimezone(org.clock).date()
+
+
+def _night_of(org: Organization, day: date) -> datetime:
+    return datetime.combine(day, NIGHT, org.clock)
+
+
+def _last_night(org: Organization, now: datetime) -> date:
+    """The day of the last night that has come."""
+    today = _today(org, now)
+    return today if now >= _night_of(org, today) else today - ONE_DAY
+
+
+def _is_over(org: Organization, day: date, last: date | None, changed: datetime | None) -> bool:
+    """Whether nothing is to be done any more for the night of a day that has come."""
+    return (last is not None and last >= day) or (changed is not None and changed >= _night_of(org, day))

@@ -2,8 +2,6 @@
 
 import json
 import threading
-import time
-from types import SimpleNamespace
 
 import pytest
 from allauth.mfa.totp.internal.auth import TOTP, generate_totp_secret
@@ -27,10 +25,8 @@ HERE, THERE = "192.0.2.1", "198.51.100.7"
 
 
 @pytest.fixture
-def limits(settings, monkeypatch):
-    """Set some limits for a test: ``limits(login_account="2/h")``; the others are off. No hour ends in between."""
-    moment = time.time()
-    monkeypatch.setattr("django_ratelimit.core.time", SimpleNamespace(time=lambda: moment))
+def limits(settings):
+    """Set some limits for a test: ``limits(login_account="2/h")``; the others are off."""
 
     def set_limits(**rates: str) -> None:
         settings.RATE_LIMITS = {**dict.fromkeys(settings.RATE_LIMITS, "off"), **rates}

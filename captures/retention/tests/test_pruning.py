@@ -13,7 +13,14 @@ from captures.integrity.runs import AGAIN, CUT_OFF, PRUNE, turn
 from captures.retention import pruning
 from captures.retention.policies import set_policy
 from captures.retention.preview import preview
-from captures.retention.pruning import last_changes, next_run_at, prune, prune_due, prune_tonight
+from captures.retention.pruning import (
+    last_changes,
+    next_run_at,
+    nights_left_out,
+    prune,
+    prune_due,
+    prune_tonight,
+)
 from captures.retention.rules import Rule
 from captures.retention.tests.builders import make_policy, make_rows
 from orgs import scope
@@ -64,6 +71,17 @@ def test_it_is_done_once_a_night_and_says_what_it_did():
     make_rows(org.devices.get(), [NOON - timedelta(days=30)])
     assert prune_tonight(now=NOON + timedelta(days=1)) == 1
     assert org.captures.count() == 1
+
+
+def test_a_night_is_left_out_from_a_day_after_it_on_at_every_hour():
+    org = make_archive()
+    hours = [NOON.replace(minute=45) + timedelta(hours=number) for number in range(24)]
+    assert [nights_left_out(hour) for hour in hours] == [[org]] * 24
+    HousekeepingRun.objects.create(job="prune", subject=str(org.pk), day=NOON.date(), finished_at=NOON)
+    # A day after the night that was not done any more: not before 03:30 of the day after the next.
+    next_day = [hour + timedelta(days=1) for hour in hours]
+    assert [nights_left_out(hour) for hour in hours] == [[]] * 24
+    assert [nights_left_out(hour) for hour in next_day] == [[]] * 15 + [[org]] * 9
 
 
 @pytest.mark.parametrize("by_plan", [False, True])
