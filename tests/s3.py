@@ -161,7 +161,7 @@ def keep_in(s3: S3Server, settings: Any, *, var: Path, fallback: str = "", **cha
         "secret_key": KEYS["VISANT"],
         "addressing": "path",
         "ca_file": "",
-        "timeout": 1,
+        "timeout": 10,  # as in production: a busy machine may take longer than a second for a large file
         **changes,
     }
     made = picture_storages("s3", fallback=fallback, var=var, s3=S3(**given))

@@ -190,11 +190,13 @@ OUTAGES = {
 
 
 @pytest.mark.parametrize("outage", OUTAGES)
-def test_an_outage_in_the_middle_of_uploads_loses_and_doubles_nothing(s3, outage):
+def test_an_outage_in_the_middle_of_uploads_loses_and_doubles_nothing(s3, settings, tmp_path, outage):
     _, key = make_device()
     assert upload(key, make_jpeg(1), "before").status_code == 201
     OUTAGES[outage](s3)
+    keep_in(s3, settings, var=tmp_path, timeout=1)
     answer = upload(key, make_jpeg(2), "during")
+    keep_in(s3, settings, var=tmp_path)  # a good one may take its time
     assert refused(answer) == (503, "storage_unavailable", True, True)
     assert int(answer["Retry-After"]) > 0
     assert [row.record_id for row in Capture.unscoped.all()] == ["before"]
