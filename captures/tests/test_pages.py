@@ -23,6 +23,12 @@ pytestmark = pytest.mark.django_db
 FAILED = {"evaluation_status": EvaluationStatus.FAILED, "evaluation_due_at": None}
 
 
+@pytest.fixture(autouse=True)
+def _lasting_addresses(settings):
+    """Addresses of pictures change with each half of their life: not every half hour, between page and look."""
+    settings.VISANT_PICTURE_URL_SECONDS = 7 * 24 * 60 * 60
+
+
 @pytest.fixture
 def org():
     return make_org()

@@ -21,6 +21,12 @@ from tests.queries import statements_of
 pytestmark = pytest.mark.django_db
 
 
+@pytest.fixture(autouse=True)
+def _lasting_addresses(settings):
+    """Addresses of pictures change with each half of their life: not every half hour, between page and look."""
+    settings.VISANT_PICTURE_URL_SECONDS = 7 * 24 * 60 * 60
+
+
 @pytest.fixture
 def camera():
     return make_device(make_org())

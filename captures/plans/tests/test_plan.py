@@ -149,11 +149,12 @@ def test_a_trial_that_is_over_says_what_that_means(org, owner):
     assert "Trial ended" in text
 
 
-def test_another_organization_sees_its_own_plan_only(org):
-    used(org, evaluations=777)
+def test_another_organization_sees_its_own_plan_only(org, owner):
+    used(org, evaluations=1_234_567)  # which stands in no name and no address that a page shows
     make_capture(make_device(org)[0], **KEPT)
     text = text_of(logged_in(owner_of(make_org())).get(PAGE))
-    assert "777" not in text
+    assert "1,234,567" in text_of(owner.get(PAGE))
+    assert "1,234,567" not in text
     assert "were not judged" not in text
     assert "Evaluations this month 0" in text
 
