@@ -62,11 +62,13 @@ class FakeServer:
         if not path.startswith("/v1/captures") or method != "POST":
             return self.api.answer(method, path, headers, body)
         record_id = headers.get("X-Visant-Record-Id") or parse_qs(urlsplit(path).query)["record_id"][0]
+        # Who sees the attempt may set another judge; this one is for the next request.
+        judge = self.judge
         self.attempts.append(record_id)
         if headers.get("Authorization", "")[7:] not in self.keys:
             return problem(401, retryable=False, keep_local=True)
         self.api.evidence(headers)
-        prepared = self.script.pop(0) if self.script else self.judge(record_id)
+        prepared = self.script.pop(0) if self.script else judge(record_id)
         return prepared or self._receipt(record_id, headers, body)
 
     def _receipt(self, record_id: str, headers: dict[str, str], body: bytes) -> Answer:
