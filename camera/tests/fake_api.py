@@ -84,8 +84,9 @@ class Api:
         if what == "commands":
             return self._poll(float(query["wait"][0])) if "wait" in query else Answer(500)
         trigger_id = unquote(what.split("/")[1])
+        known = self.open.pop(trigger_id, None)
         self.acknowledged.append((trigger_id, sent))
-        if self.open.pop(trigger_id, None) is None:
+        if known is None:
             return problem(404, retryable=False, keep_local=True, code="command_not_found")
         return Answer(200, {"trigger_id": trigger_id, "status": sent.get("status", "done")})
 

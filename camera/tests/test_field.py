@@ -38,7 +38,7 @@ def test_a_command_becomes_one_picture_under_its_trigger_id(
     server.api.command("t-1", parameters={"label": "Früh"}, type="schedule")
     server.api.command("t-2")
     wait_until(lambda: len(server.pictures) == 2)
-    assert time.monotonic() - begun < 2
+    assert time.monotonic() - begun < 6  # and not at the next poll
     assert server.api.open == {}
     _, headers = server.pictures["t-2"]
     assert headers["X-Visant-Trigger-Label"] == "manual"
@@ -196,9 +196,9 @@ def test_a_stream_without_pings_is_given_up_and_opened_again(
     server: FakeServer, cameras: Cameras, options: tuple[str, ...]
 ) -> None:
     server.api.ping = 3600
-    periods = "silence=(0.3, 0.3), listen_again=lambda: Backoff(first=0.1)"
+    periods = "silence=(1.5, 1.5), listen_again=lambda: Backoff(first=0.1)"
     cameras.start(*options, code=with_periods(periods))
-    wait_until(lambda: server.api.connections.count("stream") >= 3)
+    wait_until(lambda: server.api.connections.count("stream") >= 3, seconds=20)
     server.api.command("t-1")
     wait_until(lambda: "t-1" in server.pictures)
 
@@ -358,7 +358,7 @@ def test_a_suspended_camera_keeps_its_pictures_and_asks_rarely(
     refusal = problem(403, retryable=False, keep_local=True, code="device_suspended")
     server.api.refusal, server.judge = refusal, lambda record_id: refusal
     client = cameras.start("--source", options[1], "--interval", "0.05", "--device", DEVICE)
-    wait_until(lambda: len(waiting(cameras.spool)) >= 5)
+    wait_until(lambda: len(waiting(cameras.spool)) >= 5 and bool(server.attempts))
     assert len(server.attempts) == 1
     client.terminate()
     said, _ = client.communicate(timeout=5)
@@ -376,7 +376,7 @@ def test_without_a_device_id_the_first_receipt_tells_it(
 
 def test_it_stays_small(server: FakeServer, cameras: Cameras, options: tuple[str, ...]) -> None:
     client = cameras.start("--source", options[1], "--interval", "0.02", "--device", DEVICE)
-    wait_until(lambda: server.api.listening == 1 and len(server.pictures) > 50)
+    wait_until(lambda: server.api.listening == 1 and len(server.pictures) > 50, seconds=30)
     status = Path(f"/proc/{client.pid}/status").read_text()
     peak = int(status.split("VmHWM:")[1].split()[0]) / 1024
     assert peak < 60, f"{peak:.0f} MB"

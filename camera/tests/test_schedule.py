@@ -361,10 +361,10 @@ def test_what_is_no_rule_is_refused_with_its_field(fields: dict[str, object], fi
     ],
 )
 def test_a_rule_that_never_runs_is_refused_soon(fields: dict[str, object]) -> None:
-    begin = clock.perf_counter()
+    begin = clock.process_time()
     with pytest.raises(RuleError, match="never run"):
         Rule.from_dict(fields)
-    assert clock.perf_counter() - begin < 2
+    assert clock.process_time() - begin < 2
 
 
 def test_a_rare_day_is_waited_for() -> None:

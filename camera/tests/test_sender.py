@@ -129,9 +129,8 @@ def test_the_receipt_that_the_same_picture_had_under_another_name_is_one(
 
 def test_after_an_outage_the_newest_goes_first(server: FakeServer, spool: Spool, start: Start) -> None:
     server.stop()
-    sender = start()
     records = [add(spool, str(number)) for number in range(4)]
-    sender.notice()
+    start()
     time.sleep(0.3)
     assert len(spool) == 4
     server.start()
@@ -175,7 +174,7 @@ def test_retry_after_is_honoured(server: FakeServer, spool: Spool, start: Start)
     begun = time.monotonic()
     start()
     wait_until(lambda: len(spool) == 0)
-    assert 1.0 <= time.monotonic() - begun < 2.0
+    assert 1.0 <= time.monotonic() - begun < 6.0  # and not the minutes that others are waited for
 
 
 def test_retry_after_may_be_seconds_or_a_date_and_is_bounded() -> None:

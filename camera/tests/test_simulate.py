@@ -167,7 +167,7 @@ def test_what_is_not_settled_in_time_is_told_as_open_and_not_as_lost(
     archive.hangs.set()
     begun = time.monotonic()
     code, said = run(archive, tmp_path, capsys, settle=0.4)
-    assert time.monotonic() - begun < 0.8 + 0.4 + 2  # and not the half minute that a line is waited for
+    assert time.monotonic() - begun < 15  # and not the half minute that a line is waited for
     ledger = [json.loads(line) for line in (tmp_path / "ledger").read_text().splitlines()]
     assert code == 3, said
     assert f"not settled   {len(ledger)}\n" in said
