@@ -45,36 +45,37 @@ class Clock:
 
     @property
     def is_wrong(self) -> bool:
-        return _is_wrong(self.offset)
+        return self._wrong_by is not None
+
+    @property
+    def _wrong_by(self) -> Optional[float]:
+        """The offset, where it is that of a wrong clock."""
+        offset = self.offset
+        return offset if offset is not None and abs(offset) > WRONG_FROM else None
 
     def now(self) -> datetime:
         """The server's time as far as it is known, in UTC: for when to act. Pictures keep the own clock's."""
-        own, offset = utc_now(), self.offset
-        return own - timedelta(seconds=offset) if offset is not None and _is_wrong(offset) else own
+        return utc_now() - timedelta(seconds=self._wrong_by or 0.0)
 
     def metadata(self) -> dict[str, float]:
         """What goes along with a picture: nothing while the clock is right."""
-        offset = self.offset
-        return {"clock_offset_seconds": offset} if offset is not None and _is_wrong(offset) else {}
+        offset = self._wrong_by
+        return {} if offset is None else {"clock_offset_seconds": offset}
 
     def _say(self) -> None:
-        offset, wrong = self.offset, self.is_wrong
-        if offset is not None and wrong and not self._said_wrong:
+        offset = self._wrong_by
+        if offset is not None and not self._said_wrong:
             log.warning(
                 "this machine's clock is %.0f s %s the server's; is NTP on? Pictures keep its time, and say so",
                 abs(offset),
                 "ahead of" if offset > 0 else "behind",
             )
-        elif self._said_wrong and not wrong:
+        elif self._said_wrong and offset is None:
             log.info("this machine's clock is right again")
-        self._said_wrong = wrong
+        self._said_wrong = offset is not None
 
 
 def steady() -> timedelta:
     """Of a clock that only runs on, through suspensions too where the system has such a one (Linux)."""
     boot_time = getattr(time, "CLOCK_BOOTTIME", None)
     return timedelta(seconds=time.monotonic() if boot_time is None else time.clock_gettime(boot_time))
-
-
-def _is_wrong(offset: Optional[float]) -> bool:
-    return offset is not None and abs(offset) > WRONG_FROM

@@ -35,7 +35,7 @@ from captures.moving.checking import Ledger
 from captures.moving.deleted import Deleted
 from captures.moving.outcomes import Fate, Outcome, Refused, Tally
 from captures.moving.places import ByPicture, ByRecord, by_picture
-from captures.moving.recovering import RECOVERED, recover
+from captures.moving.recovering import recover
 from devices.models import Device
 from devices.services.schedules import add_schedule
 from orgs.errors import DomainError
@@ -189,12 +189,10 @@ class OrganizationImport:
         self._find_known(arrivals)
         new = [arrival for arrival in arrivals if arrival.fate is None]
         with ThreadPoolExecutor(WRITERS) as threads:
-            recovered = sum(threads.map(self._recover, arrivals))
-            list(threads.map(_save_bytes, () if self.dry_run else new))
-        if recovered:
-            self.tally.note(RECOVERED, recovered)
-        if self.dry_run:
-            return [arrival.fate or Fate(Outcome.IMPORTED) for arrival in arrivals]
+            recover(arrivals, threads=threads, tally=self.tally, dry_run=self.dry_run)
+            if self.dry_run:
+                return [arrival.fate or Fate(Outcome.IMPORTED) for arrival in arrivals]
+            list(threads.map(_save_bytes, new))
         with transaction.atomic():
             lost = self._insert(new)
         self._give_up(lost)
@@ -232,12 +230,6 @@ class OrganizationImport:
     def _org_captures(self) -> Any:
         fields = ("device_id", "record_id", "captured_at", "sha256", "storage_key", "thumbnail_key")
         return self.org.captures.only(*fields)
-
-    def _recover(self, arrival: Arrival) -> bool:
-        """Whether files of what is there were lost, which come back from the export."""
-        if arrival.there is None or arrival.picture is None:
-            return False
-        return recover(arrival.there, arrival.picture, arrival.thumbnail, dry_run=self.dry_run)
 
     def _insert(self, new: Sequence[Arrival]) -> list[Arrival]:
         """Make the rows, and return those that were not made: a camera, or another import, was quicker."""

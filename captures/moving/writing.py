@@ -21,7 +21,7 @@ from captures.moving.deleted import Deleted
 from captures.moving.outcomes import Fate, Outcome, Tally
 from captures.moving.pictures import thumbnail_of
 from captures.moving.places import ByPicture, ByRecord, by_picture
-from captures.moving.recovering import RECOVERED, recover
+from captures.moving.recovering import recover
 from captures.moving.rows import Arrival, evaluations_of, row_of
 from devices.models import Device
 from orgs.ids import uuid7
@@ -111,7 +111,7 @@ class Writer:
         """
         fates = self._sorted_out(arrivals)
         new = [arrival for arrival, fate in zip(arrivals, fates, strict=True) if fate is None]
-        self._recover([arrival for arrival in arrivals if arrival.there])
+        recover(arrivals, threads=self._threads, tally=self._tally, dry_run=self._dry_run)
         overtaken = {} if self._dry_run else self._overtaken(self._store(new))
         done = [
             fate or overtaken.get(arrival) or self._imported(arrival)
@@ -214,17 +214,6 @@ class Writer:
             default_storage.save(row.thumbnail_key, ContentFile(thumbnail))
         else:
             row.thumbnail_key = ""
-
-    def _recover(self, arrivals: Sequence[Arrival]) -> None:
-        """Put back the pictures of what is there whose files the storage lost."""
-        lost = sum(self._threads.map(self._recover_one, arrivals))
-        if lost:
-            self._tally.note(RECOVERED, lost)
-
-    def _recover_one(self, arrival: Arrival) -> bool:
-        if arrival.there is None or arrival.picture is None:
-            return False
-        return recover(arrival.there, arrival.picture, arrival.thumbnail, dry_run=self._dry_run)
 
     # --- what became of it
 

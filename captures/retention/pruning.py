@@ -107,20 +107,22 @@ def next_night(org: Organization, now: datetime, last: date | None, changed: dat
 
 def nights_left_out(now: datetime) -> list[Organization]:
     """The organizations whose last night was not done, though it is more than a day ago."""
-    orgs, done, before = with_rules(), nights_done(), now - ONE_DAY
-    changed = last_changes(org.pk for org in orgs)
+    before = now - ONE_DAY
     return [
-        org
-        for org in orgs
-        if not _is_over(org, _last_night(org, before), done.get(str(org.pk)), changed.get(org.pk))
+        org for org, last, changed in _with_nights() if not _is_over(org, _last_night(org, before), last, changed)
     ]
 
 
 def next_nights(now: datetime) -> list[tuple[Organization, datetime]]:
     """The organizations that have rules, each with when it is pruned next; three queries for all of them."""
+    return [(org, next_night(org, now, last, changed)) for org, last, changed in _with_nights()]
+
+
+def _with_nights() -> list[tuple[Organization, date | None, datetime | None]]:
+    """The organizations that have rules, each with the last night that was done, and when a rule changed last."""
     orgs, done = with_rules(), nights_done()
     changed = last_changes(org.pk for org in orgs)
-    return [(org, next_night(org, now, done.get(str(org.pk)), changed.get(org.pk))) for org in orgs]
+    return [(org, done.get(str(org.pk)), changed.get(org.pk)) for org in orgs]
 
 
 def last_changes(org_ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, datetime]:

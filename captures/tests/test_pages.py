@@ -18,15 +18,9 @@ from orgs.models import Role
 from tests.builders import logged_in, make_capture, make_device, make_member, make_org, owner_of
 from tests.queries import statements_of
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("lasting_addresses")]
 
 FAILED = {"evaluation_status": EvaluationStatus.FAILED, "evaluation_due_at": None}
-
-
-@pytest.fixture(autouse=True)
-def _lasting_addresses(settings):
-    """Addresses of pictures change with each half of their life: not every half hour, between page and look."""
-    settings.VISANT_PICTURE_URL_SECONDS = 7 * 24 * 60 * 60
 
 
 @pytest.fixture

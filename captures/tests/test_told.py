@@ -18,13 +18,7 @@ from orgs.models import Membership
 from tests.builders import logged_in, make_device, make_jpeg, make_member, make_org, membership_of, owner_of
 from tests.queries import statements_of
 
-pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture(autouse=True)
-def _lasting_addresses(settings):
-    """Addresses of pictures change with each half of their life: not every half hour, between page and look."""
-    settings.VISANT_PICTURE_URL_SECONDS = 7 * 24 * 60 * 60
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("lasting_addresses")]
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ which tells whether the secrets at hand are the ones, and nothing more.
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -28,9 +28,14 @@ def secrets_now() -> dict[str, str]:
 
 def fingerprints() -> dict[str, str]:
     """Return a fingerprint of each secret, each pepper for itself."""
-    peppers = {f"{PEPPERS} {number}": secret for number, secret in settings.VISANT_KEY_PEPPERS.items()}
-    named: Mapping[str, bytes] = {"SECRET_KEY": settings.SECRET_KEY.encode(), **peppers}
-    return {name: _fingerprint(name, secret) for name, secret in named.items()}
+    key = {"SECRET_KEY": _fingerprint("SECRET_KEY", settings.SECRET_KEY.encode())}
+    return {**key, **pepper_fingerprints()}
+
+
+def pepper_fingerprints(*, but: Container[str] = ()) -> dict[str, str]:
+    """Return a fingerprint of each pepper by its name, but not of those in ``but``: each takes a while."""
+    named = {f"{PEPPERS} {number}": secret for number, secret in settings.VISANT_KEY_PEPPERS.items()}
+    return {name: _fingerprint(name, secret) for name, secret in named.items() if name not in but}
 
 
 def lacking(manifest: Mapping[str, Any]) -> list[str]:

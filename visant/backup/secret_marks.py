@@ -6,13 +6,13 @@ restore without the secrets. A number that is not there any more was taken out, 
 
 from collections.abc import Mapping
 
-from visant.backup.secret_keys import PEPPERS, fingerprints
+from visant.backup.secret_keys import PEPPERS, pepper_fingerprints
 from visant.models import SecretMark
 
 
 def note_peppers() -> None:
     """Keep a mark of each pepper here whose number has none yet."""
-    _keep(fingerprints())
+    _keep(pepper_fingerprints(but=set(SecretMark.objects.values_list("name", flat=True))))
 
 
 def replace_marks(marks: Mapping[str, str]) -> None:
@@ -23,7 +23,7 @@ def replace_marks(marks: Mapping[str, str]) -> None:
 
 def wrong_peppers() -> list[str]:
     """Return those that are not the ones which keys were digested with."""
-    here = fingerprints()
+    here = pepper_fingerprints()
     return [name for name, mark in SecretMark.objects.values_list("name", "mark") if here.get(name, mark) != mark]
 
 
