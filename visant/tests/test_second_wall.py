@@ -30,6 +30,7 @@ from tests.builders import (
     make_org,
     owner_of,
 )
+from tests.queries import prepare_plans
 
 pytestmark = [
     pytest.mark.django_db,
@@ -322,8 +323,7 @@ def archive():
             str(device.pk),
             MANY,
         )
-    with connection.cursor() as cursor:
-        cursor.execute("ANALYZE captures_capture")
+    prepare_plans("captures_capture")
     return devices[0]
 
 
