@@ -25,7 +25,8 @@ from sharing.models import LinkKind, ShareLink
 
 PASSWORD = "correct horse battery"
 MOMENT = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
-_numbers = itertools.count(1)
+# All of one length, so that names sort as they were made; and far from the seeds of pictures that tests name.
+_numbers = itertools.count(1_000_000)
 
 
 def make_org(name: str = "Acme", **fields: Any) -> Organization:
