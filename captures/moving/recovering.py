@@ -25,19 +25,21 @@ def recover(arrivals: Iterable[Arrival], *, threads: Executor, tally: Tally, dry
 
     With ``dry_run`` nothing is written. Raises OSError when the storage is away.
     """
-    lost = sum(threads.map(lambda arrival: _recover(arrival, dry_run=dry_run), arrivals))
+    known = [
+        (arrival.there, arrival.picture, arrival.thumbnail)
+        for arrival in arrivals
+        if arrival.there is not None and arrival.picture is not None
+    ]
+    lost = sum(threads.map(lambda capture: _recover(*capture, dry_run=dry_run), known))
     if lost:
         tally.note("capture of which the storage had lost a file: it comes back from the source", lost)
 
 
-def _recover(arrival: Arrival, *, dry_run: bool) -> bool:
-    """Whether anything was missing of the files of that one."""
-    row, picture = arrival.there, arrival.picture
-    if row is None or picture is None:
-        return False
+def _recover(row: Capture, picture: Picture, thumbnail: bytes, *, dry_run: bool) -> bool:
+    """Whether anything was missing of a capture's files."""
     files: dict[str, Callable[[], bytes]] = {
         row.storage_key: lambda: picture.data,
-        row.thumbnail_key: lambda: arrival.thumbnail or thumbnail_of(picture),
+        row.thumbnail_key: lambda: thumbnail or thumbnail_of(picture),
     }
     lost = [key for key in files if key and not default_storage.exists(key)]
     for key in lost if not dry_run else ():
